@@ -1,0 +1,5 @@
+"""`python -m minikctl`."""
+
+from minikctl.cli import main
+
+main()

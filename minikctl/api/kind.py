@@ -1,0 +1,163 @@
+"""What a kind is: its names, and its strategy as pure functions.
+
+A file in `api/kinds/` holds one `KIND = Kind(…)` (or `KINDS = (…)` when two are twins) and the functions it names.
+All functions take and return plain dicts; those that prepare an object change it in place, and callers hand them a
+private copy. Source of the shape: Kubernetes' registry strategies (`pkg/registry/*/strategy.go`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from minikctl.api.errors import FieldError, qualified
+from minikctl.api.meta import Obj
+from minikctl.api.names import dns_subdomain
+
+ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+Cell = str | int | bool | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the server-side table. `priority` 1 shows in `-o wide` only."""
+
+    name: str
+    type: str = "string"
+    format: str = ""
+    priority: int = 0
+    description: str = ""
+
+
+NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
+AGE = Column("Age", description="Time since the object was created.")
+CREATED_AT = Column("Created At", description="When the object was created.")
+
+
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where `/scale` finds its numbers: dotted paths below the object."""
+
+    replicas: str = "spec.replicas"
+    status_replicas: str = "status.replicas"
+    selector: str = "spec.selector"
+
+
+def _nothing(_obj: Obj) -> None:
+    return None
+
+
+def _keep(_obj: Obj, _old: Obj) -> None:
+    return None
+
+
+def _valid(_obj: Obj) -> list[FieldError]:
+    return []
+
+
+def _valid_update(_obj: Obj, _old: Obj) -> list[FieldError]:
+    return []
+
+
+def _no_fields(_obj: Obj) -> dict[str, str]:
+    return {}
+
+
+def _name_row(obj: Obj, _now: datetime) -> list[Cell]:
+    metadata = obj.get("metadata", {})
+    return [metadata.get("name"), metadata.get("creationTimestamp")]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object at one version.
+
+    Names: `plural` is the resource name in URLs and on disk; `type` names the schema (`apps/v1.Deployment`).
+    Strategy, called by the registry in this order when an object is created: `prepare_for_create`, `default`,
+    `validate`; when it is updated: `prepare_for_update(new, old)`, `default`, `validate`, `validate_update(new, old)`.
+    An update of `/status` keeps everything of the old object but the status and calls `prepare_status_update`,
+    `validate_status_update`. The registry itself does what all kinds share: metadata, generation, status reset.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    type: str
+    namespaced: bool = True
+    singular: str = ""
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = ALL_VERBS
+    subresources: tuple[str, ...] = ()
+    scale: ScalePaths | None = None
+    has_generation: bool = False
+    """Whether metadata.generation counts changes of the spec."""
+    keep_status_on_create: bool = False
+    """Whether a client may set the status of a new object (Nodes register with theirs)."""
+    holds_deletion: Callable[[Obj], bool] | None = None
+    """What besides finalizers keeps an object that is being deleted (a namespace's spec.finalizers)."""
+    prepare_for_delete: Callable[[Obj], None] | None = None
+    """Changes the (private) object when its deletion begins: a namespace turns Terminating."""
+    storage: str = ""
+    """The folder below `registry/`, when it is not the plural."""
+    graceful: bool = False
+    """Whether deletion leaves time: pods."""
+    allow_create_on_update: bool = False
+    """Whether PUT of a missing object creates it."""
+    deprecation: str = ""
+    """Sent as a warning with every request."""
+
+    default: Callable[[Obj], None] = _nothing
+    prepare_for_create: Callable[[Obj], None] = _nothing
+    prepare_for_update: Callable[[Obj, Obj], None] = _keep
+    prepare_status_update: Callable[[Obj, Obj], None] = _keep
+    validate_name: Callable[[str], list[str]] = dns_subdomain
+    validate: Callable[[Obj], list[FieldError]] = _valid
+    validate_update: Callable[[Obj, Obj], list[FieldError]] = _valid_update
+    validate_status_update: Callable[[Obj, Obj], list[FieldError]] = _valid_update
+    warnings: Callable[[Obj], list[str]] = lambda _obj: []
+    """Texts for the `Warning:` header of a create or update."""
+    selectable_fields: Callable[[Obj], dict[str, str]] = _no_fields
+    """Field selectors beyond metadata.name and metadata.namespace: path → value of this object."""
+
+    columns: tuple[Column, ...] = (NAME, CREATED_AT)
+    row: Callable[[Obj, datetime], list[Cell]] = _name_row
+    """The cells of one object, one per column."""
+
+    convert_from: dict[str, Callable[[Obj], Obj]] | None = None
+    """Other versions of the same group that are read: version → conversion to this one."""
+
+    def __post_init__(self) -> None:
+        if not self.singular:
+            object.__setattr__(self, "singular", self.kind.lower())
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> str:
+        """`deployments.apps`: unique among all kinds."""
+        return qualified(self.plural, self.group)
+
+    @property
+    def has_status(self) -> bool:
+        return "status" in self.subresources
+
+    def fields_of(self, obj: Obj) -> dict[str, str]:
+        """Everything a field selector can ask of the object."""
+        metadata = obj.get("metadata", {})
+        fields = {"metadata.name": metadata.get("name", "")}
+        if self.namespaced:
+            fields["metadata.namespace"] = metadata.get("namespace", "")
+        return fields | self.selectable_fields(obj)
+
+    def new(self, name: str, namespace: str = "", **parts: Any) -> Obj:
+        """A fresh object of this kind: `KIND.new("web", "default", spec={…})`."""
+        metadata: Obj = {"name": name}
+        if namespace:
+            metadata["namespace"] = namespace
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata, **parts}

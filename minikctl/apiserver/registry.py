@@ -1,0 +1,379 @@
+"""The generic registry: create, get, list, update, patch and delete for every kind, in Kubernetes' order of steps.
+
+Guarantees: an object that is stored has passed decoding, defaulting, admission and validation; an update is applied to
+the version that it was made from, or not at all; a request with `dry_run` goes through every step and writes nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from minikctl.api import schema
+from minikctl.api.errors import ApiError, already_exists, bad_request, conflict, internal, invalid, not_found
+from minikctl.api.kind import Kind
+from minikctl.api.meta import Obj, is_deleting, with_metadata
+from minikctl.apiserver import admission, metadata
+from minikctl.apiserver.request import Attributes, Context
+from minikctl.store import CorruptObject, Store, StoreError, StoreExists, StoreMissing, StoreMoved
+from minikctl.util.clock import Clock
+
+GENERATED_NAME_TRIES = 8
+CONFLICT_TRIES = 30
+
+
+class StorageHook(Protocol):
+    """Work that belongs to storing one kind and must be undone when storing fails (a Service's addresses)."""
+
+    def before_create(self, obj: Obj, ctx: Context) -> Callable[[], None]:
+        """Complete the new object; returns what undoes it."""
+        ...
+
+    def before_update(self, obj: Obj, old: Obj, ctx: Context) -> Callable[[bool], None]:
+        """Complete the changed object; returns what to call with True when it is stored, False when it is not."""
+        ...
+
+    def after_delete(self, obj: Obj, ctx: Context) -> None: ...
+
+
+def storage_key(kind: Kind, namespace: str, name: str) -> str:
+    """Where an object is stored, below `registry/`: etcd's key layout."""
+    return f"{storage_prefix(kind, namespace)}/{name}"
+
+
+def storage_prefix(kind: Kind, namespace: str = "") -> str:
+    base = kind.storage or kind.plural
+    return f"{base}/{namespace}" if namespace and kind.namespaced else base
+
+
+class Registry:
+    """The verbs over the store. `reader` answers admission plugins; `hooks` are by resource name."""
+
+    def __init__(self, store: Store, clock: Clock, rng: random.Random, reader: admission.Reader):
+        self.store = store
+        self.clock = clock
+        self.rng = rng
+        self.reader = reader
+        self.hooks: dict[str, StorageHook] = {}
+
+    # ------------------------------------------------------------------ reading
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Obj:
+        """One object. Raises ApiError NotFound, InternalError when its file is damaged."""
+        obj = self.find(kind, namespace, name)
+        if obj is None:
+            raise not_found(kind.plural, kind.group, name)
+        return obj
+
+    def find(self, kind: Kind, namespace: str, name: str) -> Obj | None:
+        """One object, or None."""
+        try:
+            return self.store.get(storage_key(kind, namespace, name)) if name else None
+        except CorruptObject as e:
+            raise internal(str(e)) from None
+        except StoreError:
+            return None  # a name that cannot be a key names nothing
+
+    # ------------------------------------------------------------------ create
+
+    def create(self, kind: Kind, namespace: str, obj: Obj, ctx: Context) -> Obj:
+        """Store a new object. Raises ApiError: BadRequest, Invalid, AlreadyExists, Forbidden, NotFound (namespace)."""
+        obj = self.decode(kind, obj, ctx)
+        self._check_namespace(kind, namespace, obj)
+        if obj["metadata"].get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        for attempt in range(GENERATED_NAME_TRIES):
+            candidate = self._prepare_new(kind, namespace, obj, ctx)
+            try:
+                return self._store_new(kind, candidate, ctx)
+            except StoreExists:
+                name = candidate["metadata"]["name"]
+                if obj["metadata"].get("name") or attempt == GENERATED_NAME_TRIES - 1:
+                    raise already_exists(kind.plural, kind.group, name) from None
+        raise AssertionError("unreachable")
+
+    def _prepare_new(self, kind: Kind, namespace: str, obj: Obj, ctx: Context) -> Obj:
+        obj = clone(obj)
+        kind.default(obj)
+        name = obj["metadata"].get("name") or ""
+        attributes = Attributes("CREATE", kind, namespace, name, obj, None, ctx)
+        admission.mutate(attributes, self.reader)
+        obj = attributes.obj if attributes.obj is not None else obj
+        metadata.fill_new(obj, kind, namespace, self.clock.now(), self.rng)
+        if kind.has_status and not kind.keep_status_on_create:
+            obj.pop("status", None)
+        kind.prepare_for_create(obj)
+        if kind.has_status and "status" not in obj and kind.type:
+            _restore_empty_status(kind, obj)
+        attributes.name = obj["metadata"].get("name", "")
+        self._refuse_if(kind, obj, [*_once(kind.validate(obj), metadata.validate(obj, kind))])
+        attributes.obj = obj
+        admission.validate(attributes, self.reader)
+        for text in kind.warnings(obj):
+            ctx.warn(text)
+        return obj
+
+    def _store_new(self, kind: Kind, obj: Obj, ctx: Context) -> Obj:
+        key = storage_key(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        if ctx.dry_run:
+            if self.find(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) is not None:
+                raise StoreExists(key)
+            return obj
+        hook = self.hooks.get(kind.resource)
+        undo = hook.before_create(obj, ctx) if hook else _do_nothing
+        try:
+            return self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
+        except BaseException:
+            undo()
+            raise
+
+    # ------------------------------------------------------------------ update
+
+    def update(self, kind: Kind, namespace: str, name: str, obj: Obj, ctx: Context, subresource: str = "") -> Obj:
+        """Replace an object, or its status. With a resourceVersion in it: that version or Conflict."""
+        decoded = self.decode(kind, obj, ctx)
+        self._check_namespace(kind, namespace, decoded)
+        given = decoded["metadata"].get("name")
+        if given and given != name:
+            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
+        decoded["metadata"]["name"] = name
+        version = decoded["metadata"].get("resourceVersion", "")
+        if kind.allow_create_on_update and not subresource and self.find(kind, namespace, name) is None:
+            decoded["metadata"].pop("resourceVersion", None)
+            return self.create(kind, namespace, decoded, ctx)
+        return self.modify(kind, namespace, name, lambda _old: clone(decoded), ctx, subresource, expect=version)
+
+    def modify(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        change: Callable[[Obj], Obj],
+        ctx: Context,
+        subresource: str = "",
+        *,
+        expect: str = "",
+    ) -> Obj:
+        """Read, `change`, write; again when another writer was faster, unless `expect` names the version.
+
+        `change` gets the stored object, must not alter it, and returns a decoded new one.
+        """
+        for _ in range(CONFLICT_TRIES):
+            old = self.get(kind, namespace, name)
+            new = change(old)
+            wanted = expect or new["metadata"].get("resourceVersion", "")
+            if wanted and wanted != old["metadata"]["resourceVersion"]:
+                raise conflict(kind.plural, kind.group, name)
+            uid = new["metadata"].get("uid")
+            if uid and uid != old["metadata"].get("uid"):
+                why = (
+                    f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata'].get('uid')}"
+                )
+                raise conflict(kind.plural, kind.group, name, why)
+            try:
+                return self._replace(kind, old, new, ctx, subresource)
+            except StoreMoved:
+                if expect:
+                    raise conflict(kind.plural, kind.group, name) from None
+            except StoreMissing:
+                raise not_found(kind.plural, kind.group, name) from None
+        raise conflict(kind.plural, kind.group, name)
+
+    def _replace(self, kind: Kind, old: Obj, new: Obj, ctx: Context, subresource: str) -> Obj:
+        """One attempt to put `new` in the place of `old`. Raises StoreMoved when `old` is no longer current."""
+        name, namespace = old["metadata"]["name"], old["metadata"].get("namespace", "")
+        new.setdefault("metadata", {})
+        metadata.keep_identity(new, old)
+        if not subresource:
+            kind.default(new)
+        attributes = Attributes("UPDATE", kind, namespace, name, new, old, ctx, subresource)
+        admission.mutate(attributes, self.reader)
+        new = attributes.obj if attributes.obj is not None else new
+        new = self._apply_strategy(kind, new, old, subresource)
+        errors = metadata.validate_update(new, old)
+        if subresource == "status":
+            errors = _once(kind.validate_status_update(new, old), errors)
+        else:
+            errors = _once(kind.validate_update(new, old), kind.validate(new), metadata.validate(new, kind), errors)
+        self._refuse_if(kind, new, errors)
+        attributes.obj = new
+        admission.validate(attributes, self.reader)
+        for text in kind.warnings(new) if not subresource else []:
+            ctx.warn(text)
+        if ctx.dry_run:
+            return new
+        return self.write(kind, old, new, ctx)
+
+    @staticmethod
+    def _apply_strategy(kind: Kind, new: Obj, old: Obj, subresource: str) -> Obj:
+        """What this kind of update may touch: the main resource not the status, `/status` nothing but it."""
+        if subresource == "status":
+            kept = with_metadata(old, **_status_writable(new, old))
+            kept["status"] = new.get("status", {})
+            kind.prepare_status_update(kept, old)
+            return kept
+        if kind.has_status and subresource != "ephemeralcontainers":
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+        kind.prepare_for_update(new, old)
+        if kind.has_generation:
+            changed = any(new.get(k) != old.get(k) for k in new.keys() | old.keys() if k not in _NOT_SPEC)
+            if changed:
+                new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
+        return new
+
+    def write(self, kind: Kind, old: Obj, new: Obj, ctx: Context) -> Obj:
+        """Store a prepared update; removes the object instead when it was only waiting for its finalizers.
+
+        Writes nothing when nothing changed. Raises StoreMoved, StoreMissing.
+        """
+        if is_finished(kind, new):
+            return self.remove(kind, new, ctx, expect=old["metadata"]["resourceVersion"])
+        if new == old:
+            return old
+        hook = self.hooks.get(kind.resource)
+        finish = hook.before_update(new, old, ctx) if hook else (lambda _stored: None)
+        key = storage_key(kind, old["metadata"].get("namespace", ""), old["metadata"]["name"])
+        expect = old["metadata"]["resourceVersion"]
+        try:
+            stored = self._guarded(
+                lambda: self.store.update(
+                    key, new, expect=expect, actor=ctx.actor, because=ctx.because, was=self._was(kind, new, old)
+                )
+            )
+        except BaseException:
+            finish(False)
+            raise
+        finish(True)
+        return stored
+
+    def remove(self, kind: Kind, obj: Obj, ctx: Context, *, expect: str) -> Obj:
+        """Take the object out of the store. Raises StoreMoved, StoreMissing."""
+        if ctx.dry_run:
+            return obj
+        key = storage_key(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        removed = self._guarded(
+            lambda: self.store.delete(key, expect=expect, actor=ctx.actor, because=ctx.because, last=obj)
+        )
+        hook = self.hooks.get(kind.resource)
+        if hook:
+            hook.after_delete(removed, ctx)
+        return removed
+
+    # ------------------------------------------------------------------ parts
+
+    def decode(self, kind: Kind, obj: Any, ctx: Context) -> Obj:
+        """A client's object, checked against the schema. Raises ApiError BadRequest."""
+        if not isinstance(obj, dict):
+            raise bad_request(
+                f"couldn't get version/kind; json parse error: expected an object, got {type(obj).__name__}"
+            )
+        api_version, name = obj.get("apiVersion") or kind.api_version, obj.get("kind") or kind.kind
+        if (api_version, name) != (kind.api_version, kind.kind):
+            raise bad_request(
+                f"{name} in version {api_version} cannot be handled as a {kind.kind}: converting ({api_version}, "
+                f"Kind={name}) to ({kind.api_version}, Kind={kind.kind}): unknown conversion"
+            )
+        if not kind.type:
+            return clone(obj)
+        where = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+        try:
+            decoded = schema.decode(kind.type, obj)
+        except schema.DecodeError as e:
+            raise bad_request(f"{where}: {e}") from None
+        if decoded.unknown and ctx.field_validation != "Ignore":
+            texts = [f'unknown field "{path}"' for path in decoded.unknown]
+            if ctx.field_validation == "Strict":
+                raise bad_request(f"{where}: strict decoding error: {', '.join(texts)}")
+            for text in texts:
+                ctx.warn(text)
+        value = decoded.value
+        value.setdefault("metadata", {})
+        head: Obj = {"apiVersion": kind.api_version, "kind": kind.kind}
+        return head | {k: v for k, v in value.items() if k not in head}
+
+    @staticmethod
+    def _check_namespace(kind: Kind, namespace: str, obj: Obj) -> None:
+        given = obj["metadata"].get("namespace")
+        if kind.namespaced and given and given != namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        if kind.namespaced:
+            obj["metadata"]["namespace"] = namespace
+        else:
+            obj["metadata"].pop("namespace", None)
+
+    @staticmethod
+    def _refuse_if(kind: Kind, obj: Obj, errors: list[Any]) -> None:
+        if errors:
+            raise invalid(kind.kind, kind.group, obj["metadata"].get("name", ""), errors)
+
+    @staticmethod
+    def _was(kind: Kind, new: Obj, old: Obj) -> Obj | None:
+        """Labels and selectable fields before the write, where they differ: for filtered watches."""
+        was: Obj = {}
+        before, after = old["metadata"].get("labels") or {}, new["metadata"].get("labels") or {}
+        if before != after:
+            was["labels"] = before
+        fields_before, fields_after = kind.selectable_fields(old), kind.selectable_fields(new)
+        if fields_before != fields_after:
+            was["fields"] = fields_before
+        return was or None
+
+    @staticmethod
+    def _guarded(write: Callable[[], Obj]) -> Obj:
+        try:
+            return write()
+        except CorruptObject as e:
+            raise internal(str(e)) from None
+        except StoreError as e:
+            raise ApiError(500, "InternalError", str(e)) from None
+
+
+_NOT_SPEC = frozenset({"metadata", "status", "apiVersion", "kind"})
+
+
+def is_finished(kind: Kind, obj: Obj) -> bool:
+    """True when an object being deleted has nothing left that holds it: no finalizers, no grace to run."""
+    if not is_deleting(obj):
+        return False
+    meta = obj["metadata"]
+    if meta.get("finalizers") or (kind.holds_deletion and kind.holds_deletion(obj)):
+        return False
+    return not meta.get("deletionGracePeriodSeconds")
+
+
+def _status_writable(new: Obj, old: Obj) -> Obj:
+    """The metadata that an update of `/status` may change."""
+    given = new["metadata"]
+    return {
+        f: given.get(f)
+        for f in ("annotations", "finalizers", "managedFields")
+        if given.get(f) != old["metadata"].get(f)
+    }
+
+
+def _restore_empty_status(kind: Kind, obj: Obj) -> None:
+    """`status: {}` where Kubernetes stores it although nothing is in it yet."""
+    field = schema.get(kind.type).fields.get("status")
+    if field is not None and field.always:
+        obj["status"] = schema.zero(field.type)
+
+
+def _once(*groups: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(e for group in groups for e in group))
+
+
+def _do_nothing() -> None:
+    return None
+
+
+def clone(value: Any) -> Any:
+    """A private copy of JSON data."""
+    if isinstance(value, dict):
+        return {k: clone(v) if isinstance(v, dict | list) else v for k, v in value.items()}
+    if isinstance(value, list):
+        return [clone(v) if isinstance(v, dict | list) else v for v in value]
+    return value

@@ -1,0 +1,77 @@
+"""`/scale`: the replica count of anything that has one, as autoscaling/v1 Scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from minikctl.api.errors import bad_request, field_invalid, invalid, no_such_resource
+from minikctl.api.kind import Kind, ScalePaths
+from minikctl.api.meta import Obj, get_path
+from minikctl.api.selectors import from_label_selector
+from minikctl.apiserver.request import Context
+from minikctl.apiserver.subresources import Handler
+
+if TYPE_CHECKING:
+    from minikctl.apiserver.server import APIServer
+
+
+def _paths(kind: Kind) -> ScalePaths:
+    if kind.scale is None:
+        raise no_such_resource()
+    return kind.scale
+
+
+def of(kind: Kind, obj: Obj) -> Obj:
+    """The Scale of an object."""
+    paths = _paths(kind)
+    meta = obj["metadata"]
+    selector: Any = get_path(obj, *paths.selector.split(".")) if paths.selector else None
+    status: Obj = {"replicas": get_path(obj, *paths.status_replicas.split("."), default=0)}
+    if selector:
+        is_text = isinstance(selector, str)
+        plain = isinstance(selector, dict) and not ({"matchLabels", "matchExpressions"} & selector.keys())
+        if is_text:
+            status["selector"] = selector
+        else:
+            status["selector"] = str(from_label_selector({"matchLabels": selector} if plain else selector))
+    replicas = get_path(obj, *paths.replicas.split("."), default=0)
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {
+            k: meta[k] for k in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if k in meta
+        },
+        "spec": {"replicas": replicas} if replicas else {},
+        "status": status,
+    }
+
+
+def get(api: APIServer, kind: Kind, namespace: str, name: str, _ctx: Context) -> Obj:
+    _paths(kind)
+    return of(kind, api.registry.get(kind, namespace, name))
+
+
+def update(api: APIServer, kind: Kind, namespace: str, name: str, scale: Obj, ctx: Context) -> Obj:
+    """Set the replica count. Raises ApiError Invalid for negative ones, Conflict for an outdated version."""
+    paths = _paths(kind)
+    replicas = get_path(scale, "spec", "replicas", default=0)
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise bad_request("Scale in version v1 cannot be handled as a Scale: spec.replicas is no integer")
+    if replicas < 0:
+        error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid("Scale", "autoscaling", name, [error])
+    steps = paths.replicas.split(".")
+
+    def change(old: Obj) -> Obj:
+        new = part = {**old, "metadata": dict(old["metadata"])}
+        for step in steps[:-1]:
+            part[step] = dict(part.get(step) or {})
+            part = part[step]
+        part[steps[-1]] = replicas
+        return new
+
+    version = get_path(scale, "metadata", "resourceVersion", default="")
+    return of(kind, api.registry.modify(kind, namespace, name, change, ctx, expect=version))
+
+
+HANDLER = Handler("*", "scale", get=get, update=update)

@@ -1,0 +1,145 @@
+"""The program: a Typer application whose commands are found and imported when they are called.
+
+Typer gives the application its frame (groups, contexts, `typer.Exit`); the words are read by `kubectl.flags`, because
+pflag's rules (`--watch=false`, `--dry-run` with and without a value, flags after arguments) are not Click's.
+
+Exit codes: 0 done; 1 anything the user or the cluster did; 3 a bug, with a crash log; 130 Ctrl-C. Nothing but this
+module ends the process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from minikctl.api.errors import ApiError
+from minikctl.kubectl import PROGRAM, dispatch
+from minikctl.kubectl.command import Environment
+from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, UsageError
+
+EXPECTED = (ApiError, UsageError, EnvironmentProblem, Aggregate)
+
+
+class LazyCommand(TyperCommand):
+    """A command found by `dispatch`; its flags are read when it is invoked."""
+
+    def __init__(self, found: dispatch.Found):
+        super().__init__(name=found.command.name, callback=None, help=found.command.summary, add_help_option=False)
+        self.found = found
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.args = list(args)
+        return ctx.args
+
+    def invoke(self, ctx: Any) -> int:
+        return dispatch.invoke(self.found, ctx.args, ctx.obj)
+
+
+class LazyGroup(TyperGroup):
+    """The root: knows its commands by the listing of their folders."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.args = list(args)
+        return ctx.args
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return sorted(w for p in dispatch.PACKAGES for w in dispatch.words(p))
+
+    def get_command(self, _ctx: Any, name: str) -> Any:
+        found = dispatch.find(name)
+        return LazyCommand(found) if found else None
+
+    def invoke(self, ctx: Any) -> int:
+        found, rest = dispatch.route(ctx.args)
+        if found is None:
+            from minikctl.kubectl.help import show_root_help
+
+            show_root_help(ctx.obj)
+            return 0
+        command = LazyCommand(found)
+        with command.make_context(found.command.name, rest, parent=ctx) as inner:
+            return int(command.invoke(inner) or 0)
+
+
+def application() -> Any:
+    """The Typer application as a Click-style command."""
+    app = typer.Typer(cls=LazyGroup, name=PROGRAM, add_completion=False, invoke_without_command=True)
+    app.callback()(lambda: None)
+    return typer.main.get_command(app)
+
+
+def run(argv: Sequence[str], env: Environment) -> int:
+    """Run one command line and return its exit code. Never raises; writes to the environment's streams only."""
+    from minikctl.kubectl import errors
+
+    try:
+        return int(application().main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=env) or 0)
+    except Exit as e:
+        return e.code
+    except typer.Exit as e:
+        return int(e.exit_code)
+    except EXPECTED as e:
+        _flush(env)
+        env.stderr.write(errors.message(e) + "\n")
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        _silence(env)
+        return 141
+    except RecursionError as e:
+        env.stderr.write(f"error: the input is nested too deeply: {e}\n")
+        return 1
+    except Exception as e:
+        env.stderr.write(_crash_log(e, argv))
+        return 3
+
+
+def _flush(env: Environment) -> None:
+    try:
+        env.stdout.flush()
+    except (BrokenPipeError, ValueError):
+        _silence(env)
+
+
+def _silence(env: Environment) -> None:
+    """Nobody reads us any more: have Python's own flush at exit go nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), env.stdout.fileno())
+    except (OSError, ValueError):
+        pass
+
+
+def _crash_log(error: Exception, argv: Sequence[str]) -> str:
+    """Write the traceback to a file of its own and say where."""
+    import tempfile
+    import traceback
+
+    fd, path = tempfile.mkstemp(prefix="minikctl-crash-", suffix=".log")
+    with os.fdopen(fd, "w") as f:
+        f.write(f"minikctl {' '.join(argv)}\n")
+        traceback.print_exception(error, file=f)
+    return f"error: this is a bug in minikctl: {type(error).__name__}: {error}\nThe details are in {path}\n"
+
+
+def main() -> None:
+    """The console script."""
+    import gc
+
+    gc.disable()  # a command lives for a moment: collecting cycles costs more than it frees
+    env = Environment()
+    from minikctl.cluster import start
+
+    env.ensure_running = start.ensure_running
+    code = run(sys.argv[1:], env)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = code or 141
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""The controllers: one file or folder each, found by the listing of this folder (`manager.py`, `base.py` are the frame)."""
