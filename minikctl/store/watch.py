@@ -130,6 +130,7 @@ class Watch:
                 continue
             following = self._folder / journal.segment_name(self.last_rv + 1)
             if self.last_rv + 1 == self._segment or not following.exists():
+                self._check_not_left_behind()
                 return out
             if self._read_more():  # the last lines of a segment can land between reading and looking
                 continue
@@ -146,6 +147,13 @@ class Watch:
                 raise Compacted(f"too old resource version: {self.last_rv} ({firsts[0]})") from None
             return False
         return True
+
+    def _check_not_left_behind(self) -> None:
+        """The segment being read, and its successors, can be dropped while a slow reader holds it open."""
+        if os.fstat(self._fd).st_nlink == 0:
+            firsts = journal.segments(self._folder)
+            if firsts and firsts[0] > self.last_rv + 1:
+                raise Compacted(f"too old resource version: {self.last_rv} ({firsts[0]})")
 
     def _read_more(self) -> bool:
         return os.fstat(self._fd).st_size > self._offset and bool(journal.complete_lines(self._peek())[1])
