@@ -24,10 +24,14 @@ CONFLICT_TRIES = 30
 
 
 class StorageHook(Protocol):
-    """Work that belongs to storing one kind and must be undone when storing fails (a Service's addresses)."""
+    """Work that belongs to storing one kind and must be undone when storing fails (a Service's addresses).
+
+    It comes before the kind's strategy and its validation, as in Kubernetes, and happens in a dry run too: there it
+    must complete the object without taking anything.
+    """
 
     def before_create(self, obj: Obj, ctx: Context) -> Callable[[], None]:
-        """Complete the new object; returns what undoes it."""
+        """Complete the new object; returns what undoes it. Raises ApiError."""
         ...
 
     def before_update(self, obj: Obj, old: Obj, ctx: Context) -> Callable[[bool], None]:
@@ -84,16 +88,24 @@ class Registry:
         if obj["metadata"].get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
         for attempt in range(GENERATED_NAME_TRIES):
-            candidate = self._prepare_new(kind, namespace, obj, ctx)
+            candidate = self._draft(kind, namespace, obj, ctx)
+            hook = self.hooks.get(kind.resource)
+            undo = hook.before_create(candidate, ctx) if hook else _do_nothing
             try:
+                self._check_new(kind, candidate, ctx)
                 return self._store_new(kind, candidate, ctx)
             except StoreExists:
+                undo()
                 name = candidate["metadata"]["name"]
                 if obj["metadata"].get("name") or attempt == GENERATED_NAME_TRIES - 1:
                     raise already_exists(kind.plural, kind.group, name) from None
+            except BaseException:
+                undo()
+                raise
         raise AssertionError("unreachable")
 
-    def _prepare_new(self, kind: Kind, namespace: str, obj: Obj, ctx: Context) -> Obj:
+    def _draft(self, kind: Kind, namespace: str, obj: Obj, ctx: Context) -> Obj:
+        """A private copy with defaults, what mutating admission adds, and the server's metadata."""
         obj = clone(obj)
         kind.default(obj)
         name = obj["metadata"].get("name") or ""
@@ -101,18 +113,21 @@ class Registry:
         admission.mutate(attributes, self.reader)
         obj = attributes.obj if attributes.obj is not None else obj
         metadata.fill_new(obj, kind, namespace, self.clock.now(), self.rng)
+        return obj
+
+    def _check_new(self, kind: Kind, obj: Obj, ctx: Context) -> None:
+        """The kind's strategy for a new object, its validation, and validating admission."""
         if kind.has_status and not kind.keep_status_on_create:
             obj.pop("status", None)
         kind.prepare_for_create(obj)
         if kind.has_status and "status" not in obj and kind.type:
             _restore_empty_status(kind, obj)
-        attributes.name = obj["metadata"].get("name", "")
-        self._refuse_if(kind, obj, [*_once(kind.validate(obj), metadata.validate(obj, kind))])
-        attributes.obj = obj
+        self._refuse_if(kind, obj, _once(metadata.validate(obj, kind), kind.validate(obj)))
+        meta = obj["metadata"]
+        attributes = Attributes("CREATE", kind, meta.get("namespace", ""), meta.get("name", ""), obj, None, ctx)
         admission.validate(attributes, self.reader)
         for text in kind.warnings(obj):
             ctx.warn(text)
-        return obj
 
     def _store_new(self, kind: Kind, obj: Obj, ctx: Context) -> Obj:
         key = storage_key(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
@@ -120,13 +135,7 @@ class Registry:
             if self.find(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) is not None:
                 raise StoreExists(key)
             return obj
-        hook = self.hooks.get(kind.resource)
-        undo = hook.before_create(obj, ctx) if hook else _do_nothing
-        try:
-            return self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
-        except BaseException:
-            undo()
-            raise
+        return self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
 
     # ------------------------------------------------------------------ update
 
@@ -190,20 +199,30 @@ class Registry:
         attributes = Attributes("UPDATE", kind, namespace, name, new, old, ctx, subresource)
         admission.mutate(attributes, self.reader)
         new = attributes.obj if attributes.obj is not None else new
-        new = self._apply_strategy(kind, new, old, subresource)
+        hook = self.hooks.get(kind.resource) if not subresource else None
+        finish = hook.before_update(new, old, ctx) if hook else (lambda _stored: None)
+        is_stored = False
+        try:
+            new = self._apply_strategy(kind, new, old, subresource)
+            self._refuse_if(kind, new, self._update_errors(kind, new, old, subresource))
+            attributes.obj = new
+            admission.validate(attributes, self.reader)
+            for text in kind.warnings(new) if not subresource else []:
+                ctx.warn(text)
+            if ctx.dry_run:
+                return new
+            stored = self.write(kind, old, new, ctx)
+            is_stored = True
+            return stored
+        finally:
+            finish(is_stored)
+
+    @staticmethod
+    def _update_errors(kind: Kind, new: Obj, old: Obj, subresource: str) -> list[Any]:
         errors = metadata.validate_update(new, old)
         if subresource == "status":
-            errors = _once(kind.validate_status_update(new, old), errors)
-        else:
-            errors = _once(kind.validate_update(new, old), kind.validate(new), metadata.validate(new, kind), errors)
-        self._refuse_if(kind, new, errors)
-        attributes.obj = new
-        admission.validate(attributes, self.reader)
-        for text in kind.warnings(new) if not subresource else []:
-            ctx.warn(text)
-        if ctx.dry_run:
-            return new
-        return self.write(kind, old, new, ctx)
+            return _once(errors, kind.validate_status_update(new, old))
+        return _once(errors, metadata.validate(new, kind), kind.validate_update(new, old), kind.validate(new))
 
     @staticmethod
     def _apply_strategy(kind: Kind, new: Obj, old: Obj, subresource: str) -> Obj:
@@ -234,21 +253,13 @@ class Registry:
             return self.remove(kind, new, ctx, expect=old["metadata"]["resourceVersion"])
         if new == old:
             return old
-        hook = self.hooks.get(kind.resource)
-        finish = hook.before_update(new, old, ctx) if hook else (lambda _stored: None)
         key = storage_key(kind, old["metadata"].get("namespace", ""), old["metadata"]["name"])
         expect = old["metadata"]["resourceVersion"]
-        try:
-            stored = self._guarded(
-                lambda: self.store.update(
-                    key, new, expect=expect, actor=ctx.actor, because=ctx.because, was=self._was(kind, new, old)
-                )
+        return self._guarded(
+            lambda: self.store.update(
+                key, new, expect=expect, actor=ctx.actor, because=ctx.because, was=self._was(kind, new, old)
             )
-        except BaseException:
-            finish(False)
-            raise
-        finish(True)
-        return stored
+        )
 
     def remove(self, kind: Kind, obj: Obj, ctx: Context, *, expect: str) -> Obj:
         """Take the object out of the store. Raises StoreMoved, StoreMissing."""
