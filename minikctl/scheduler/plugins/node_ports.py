@@ -1,0 +1,29 @@
+"""NodePorts: a port of the node's own address belongs to one pod."""
+
+from minikctl.scheduler.framework import SKIP, ClusterEvent, CycleState, Maybe, Plugin, unschedulable
+from minikctl.scheduler.node_info import HostPort, NodeInfo, PodInfo
+
+REJECTED = unschedulable("node(s) didn't have free ports for the requested pod ports")
+
+
+def collide(a: HostPort, b: HostPort) -> bool:
+    """True when both cannot be open at once; 0.0.0.0 stands for every address."""
+    return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))
+
+
+def pre_filter(_cycle: CycleState, pod: PodInfo) -> Maybe:
+    return None if pod.ports else SKIP
+
+
+def filter_node(_cycle: CycleState, pod: PodInfo, node: NodeInfo) -> Maybe:
+    taken = any(collide(wanted, used) for wanted in pod.ports for used in node.ports)
+    return REJECTED if taken else None
+
+
+PLUGIN = Plugin(
+    "NodePorts",
+    order=60,
+    requeue_on=frozenset({ClusterEvent.NODE_ADD, ClusterEvent.POD_DELETE}),
+    pre_filter=pre_filter,
+    filter=filter_node,
+)
