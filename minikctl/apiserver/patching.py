@@ -10,6 +10,7 @@ from minikctl.api.errors import ApiError, bad_request, field_invalid, invalid, u
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
 from minikctl.api.patch import json_patch, merge_patch, strategic
+from minikctl.api.patch.values import go_value
 from minikctl.apiserver.registry import clone
 from minikctl.util.jsonio import JSONError, loads
 
@@ -72,20 +73,15 @@ def _strategic(kind: Kind, old: Obj, patch: Obj, decode: Callable[[Obj], Obj]) -
     try:
         patched = strategic.apply(old, patch, kind.type)
         schema.decode(kind.type, patched)
-    except (strategic.PatchError, schema.DecodeError) as e:
+    except strategic.MalformedPatch as e:
+        raise bad_request(str(e)) from None
+    except strategic.ListOfLists as e:
+        raise ApiError(422, "Invalid", str(e)) from None
+    except strategic.PatchError as e:
+        raise ApiError(500, "", str(e)) from None
+    except schema.DecodeError as e:
         why = str(e)
         if " of type " in why:  # the server converts here without Go's JSON decoder, which words it differently
             why = f"unrecognized type: {why.rsplit(' of type ', 1)[1]}"
         raise invalid("", "", "", [field_invalid("patch", go_value(patch), why)]) from None
     return decode(patched)
-
-
-def go_value(value: Any) -> str:
-    """A value as Go's `%+v` prints it: `map[spec:map[replicas:x]]`."""
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{k}:{go_value(v)}" for k, v in sorted(value.items())) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(go_value(v) for v in value) + "]"
-    if value is None:
-        return "<nil>"
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

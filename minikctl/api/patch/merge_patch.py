@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from minikctl.api.patch.values import identical
+
 
 def apply(target: Any, patch: Any) -> Any:
     """`target` with `patch` merged in; null removes. Neither argument is changed; untouched parts are shared."""
@@ -23,7 +25,7 @@ def diff(original: Any, modified: Any) -> dict[str, Any]:
     patch: dict[str, Any] = {key: None for key in original if key not in modified}
     for key, value in modified.items():
         before = original.get(key)
-        if key in original and before == value and type(before) is type(value):
+        if key in original and identical(before, value):
             continue
         if isinstance(before, dict) and isinstance(value, dict):
             inner = diff(before, value)
