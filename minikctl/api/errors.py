@@ -167,9 +167,30 @@ _WORDS = {
 }
 
 
+_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
+
+
+def go_quote(text: str) -> str:
+    """A string as Go's `%q` writes it."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(_quoted_char(c) for c in text) + '"'
+
+
+def _quoted_char(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    if char in _ESCAPES or char.isprintable():
+        return _ESCAPES.get(char, char)
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def _show(value: Any) -> str:
-    """A value as Go's error texts show it: JSON, with strings quoted."""
-    return "null" if value is None else go_json(value, sort_keys=isinstance(value, dict))
+    """A value as Go's error texts show it: a string quoted, all else as JSON."""
+    if isinstance(value, str):
+        return go_quote(value)
+    return go_json(value, sort_keys=isinstance(value, dict))
 
 
 def field_invalid(field: str, value: Any, detail: str) -> FieldError:
