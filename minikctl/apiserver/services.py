@@ -10,9 +10,20 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from minikctl.api.errors import ApiError, FieldError, field_internal, field_invalid, invalid
+from minikctl.api.errors import ApiError, FieldError, field_invalid, internal, invalid
+from minikctl.api.kinds.service import (
+    HEADLESS,
+    infer_families,
+    is_headless,
+    keep_allocated,
+    needs_cluster_ip,
+    needs_health_check_port,
+    needs_node_ports,
+    sync_cluster_ips,
+)
 from minikctl.api.meta import Obj, timestamp
 from minikctl.apiserver.metadata import new_uid
 from minikctl.apiserver.request import Context
@@ -25,18 +36,6 @@ SERVICE_CIDR = "10.96.0.0/16"
 PORT_RANGE = "30000-32767"
 _PORTS = range(30000, 32768)
 _TRIES = 64
-
-
-def wants_cluster_ip(service: Obj) -> bool:
-    spec = service.get("spec", {})
-    return bool(spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None")
-
-
-def wants_node_ports(service: Obj) -> bool:
-    spec = service.get("spec", {})
-    if spec.get("type") == "LoadBalancer":
-        return spec.get("allocateLoadBalancerNodePorts", True) is not False
-    return bool(spec.get("type") == "NodePort")
 
 
 class ServiceAddresses:
@@ -53,9 +52,10 @@ class ServiceAddresses:
 
     def before_update(self, obj: Obj, old: Obj, ctx: Context) -> Callable[[bool], None]:
         taken = self._take(obj, old, ctx)
-        before, after = self._held(old), self._held(obj)
+        before = self._held(old)
 
         def finish(stored: bool) -> None:
+            after = self._held(obj)
             self._release([a for a in before if a not in after] if stored else taken, ctx)
 
         return finish
@@ -67,28 +67,44 @@ class ServiceAddresses:
 
     @staticmethod
     def _held(service: Obj) -> list[str]:
-        """The addresses of a Service: `10.96.0.7`, `30080/TCP`."""
+        """The addresses of a Service: `10.96.0.7`, `30080`."""
         spec = service.get("spec", {})
-        ips = [ip for ip in spec.get("clusterIPs") or [] if ip != "None"]
-        return [*ips, *dict.fromkeys(str(p["nodePort"]) for p in spec.get("ports") or [] if p.get("nodePort"))]
+        ips = [ip for ip in spec.get("clusterIPs") or [] if ip != HEADLESS]
+        ports = [p.get("nodePort") for p in spec.get("ports") or []] + [spec.get("healthCheckNodePort")]
+        return [*ips, *dict.fromkeys(str(p) for p in ports if p)]
 
     def _take(self, obj: Obj, old: Obj | None, ctx: Context) -> list[str]:
         """Give the Service what it needs and lacks; returns what was newly taken. Raises ApiError Invalid."""
-        spec, taken = obj["spec"], []
+        spec = obj["spec"]
+        before = old["spec"] if old else None
+        if before is not None:
+            keep_allocated(spec, before)
+        sync_cluster_ips(spec, before)
+        errors = infer_families(spec, before)
+        if errors:
+            raise _invalid(obj, *errors)
         held = self._held(old) if old else []
+        taken: list[str] = []
         try:
-            if wants_cluster_ip(obj) and not (old and spec.get("clusterIP") in held):
+            if needs_cluster_ip(spec) and not is_headless(spec) and not self._keeps_ip(spec, before):
                 ip = self._take_ip(obj, spec.get("clusterIP") or "", ctx)
                 taken.append(ip)
                 spec["clusterIP"], spec["clusterIPs"] = ip, [ip]
-            if wants_node_ports(obj):
+            if needs_node_ports(spec) or needs_health_check_port(spec):
                 taken += self._take_ports(obj, held, ctx)
         except BaseException:
             self._release(taken, ctx)
             raise
         return taken
 
+    @staticmethod
+    def _keeps_ip(spec: Obj, before: Obj | None) -> bool:
+        """Whether the Service had an address: it keeps it, or validation says that it may not change."""
+        return bool(before and before.get("clusterIP") and before["clusterIP"] != HEADLESS)
+
     def _release(self, addresses: list[str], ctx: Context) -> None:
+        if ctx.dry_run or not addresses:
+            return
         ports = [int(a) for a in addresses if a.isdigit()]
         for ip in (a for a in addresses if not a.isdigit()):
             with suppress(StoreMissing, StoreMoved):
@@ -104,10 +120,9 @@ class ServiceAddresses:
             for ip in self._candidates(network):
                 if self._claim(ip, service, ctx):
                     return ip
-            error = field_internal("spec.clusterIPs", "failed to allocate a serviceIP: range is full")
-            raise _invalid(service, error)
+            raise internal("failed to allocate a serviceIP: range is full")
         if ipaddress.ip_address(wanted) not in network:
-            why = f"the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {SERVICE_CIDR}"
+            why = "the provided network does not match the current range"
         elif self._claim(wanted, service, ctx):
             return wanted
         else:
@@ -142,6 +157,8 @@ class ServiceAddresses:
             "spec": {"parentRef": {"resource": "services", "namespace": meta["namespace"], "name": meta["name"]}},
         }
         key = f"ipaddresses/{ip}"
+        if ctx.dry_run:
+            return self.api.store.get(key) is None
         for _ in range(2):
             try:
                 self.api.store.create(key, address, actor=ctx.actor, because=ctx.because)
@@ -172,66 +189,34 @@ class ServiceAddresses:
     # ------------------------------------------------------------------ node ports
 
     def _take_ports(self, service: Obj, held: list[str], ctx: Context) -> list[str]:
-        meta, ports = service["metadata"], service["spec"].get("ports") or []
-        owner = f"{meta['namespace']}/{meta['name']}"
-        errors: list[FieldError] = []
+        """Give every port its node port; ports with the same number (TCP and UDP 53) share one."""
+        spec = service["spec"]
+        owner = f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+        wanted = [p.get("nodePort") or 0 for p in spec.get("ports") or []]
+        wanted_health = spec.get("healthCheckNodePort") or 0
         taken: list[str] = []
 
         def take(allocated: dict[str, str]) -> dict[str, str]:
-            errors.clear()
-            taken.clear()
-            allocated = dict(allocated)
-            own: dict[tuple[int, str], None] = {}
-            for i, port in enumerate(ports):
-                number = port.get("nodePort") or 0
-                if number and number not in _PORTS:
-                    why = f"provided port is not in the valid range. The range of valid ports is {PORT_RANGE}"
-                    errors.append(field_invalid(f"spec.ports[{i}].nodePort", number, why))
-                    continue
-                if not number:
-                    number = self._free_port(allocated)
-                    if not number:
-                        errors.append(
-                            field_internal(f"spec.ports[{i}].nodePort", "failed to allocate a nodePort: range is full")
-                        )
-                        continue
-                elif str(number) in held or any(n == number for n, _ in own):
-                    own[(number, port.get("protocol", "TCP"))] = None
-                    continue
-                elif str(number) in allocated and not self._abandoned_port(number, allocated[str(number)]):
-                    errors.append(
-                        field_invalid(f"spec.ports[{i}].nodePort", number, "provided port is already allocated")
-                    )
-                    continue
-                port["nodePort"] = number
-                own[(number, port.get("protocol", "TCP"))] = None
-                allocated[str(number)] = owner
-                taken.append(str(number))
-            return allocated
+            chooser = _PortChooser(self, service, owner, dict(allocated), held)
+            if needs_node_ports(spec):
+                chooser.node_ports(wanted)
+            if needs_health_check_port(spec):
+                chooser.health_check_port(wanted_health)
+            taken[:] = chooser.taken
+            return chooser.allocated
 
-        given = [p.get("nodePort") for p in ports]
-
-        def attempt(allocated: dict[str, str]) -> dict[str, str]:
-            for port, number in zip(ports, given):  # a retry starts from what the client asked for
-                if number:
-                    port["nodePort"] = number
-                else:
-                    port.pop("nodePort", None)
-            return take(allocated)
-
-        self._change_ports(attempt, ctx, lambda: bool(errors) or not taken)
-        if errors:
-            raise _invalid(service, *errors)
+        self._change_ports(take, ctx, lambda: ctx.dry_run or not taken)
         return taken
 
-    def _free_port(self, allocated: dict[str, str]) -> int:
+    def free_port(self, allocated: dict[str, str]) -> int:
+        """A port that nobody has, 0 when there is none."""
         for _ in range(_TRIES):
             port = self.api.rng.choice(_PORTS[86:])  # the lowest are for those who ask (KEP-3668)
             if str(port) not in allocated:
                 return port
         return next((p for p in [*_PORTS[86:], *_PORTS[:86]] if str(p) not in allocated), 0)
 
-    def _abandoned_port(self, port: int, owner: str) -> bool:
+    def abandoned_port(self, port: int, owner: str) -> bool:
         namespace, _, name = owner.partition("/")
         service = self.api.read("services", namespace, name)
         return service is None or str(port) not in self._held(service)
@@ -262,6 +247,64 @@ class ServiceAddresses:
                 return
             except (StoreExists, StoreMoved, StoreMissing):
                 continue
+
+
+@dataclass
+class _PortChooser:
+    """One attempt to find the node ports of a Service in the table of those that are taken."""
+
+    addresses: ServiceAddresses
+    service: Obj
+    owner: str
+    allocated: dict[str, str]
+    held: list[str]
+    taken: list[str] = field(default_factory=list)
+
+    def node_ports(self, wanted: list[int]) -> None:
+        ports = self.service["spec"].get("ports") or []
+        chosen: dict[int, int] = {}
+        for i, (port, number) in enumerate(zip(ports, wanted)):
+            same = chosen.get(port["port"]) or next(
+                (n for p, n in zip(ports, wanted) if n and p["port"] == port["port"]), 0
+            )
+            number = number or same
+            if not number:
+                number = self._any("failed to allocate a nodePort")
+            elif number not in chosen.values():
+                self._claim(number, f"spec.ports[{i}].nodePort", "{}")
+            port["nodePort"] = chosen[port["port"]] = number
+
+    def health_check_port(self, wanted: int) -> None:
+        if wanted:
+            self._claim(
+                wanted, "spec.healthCheckNodePort", f"failed to allocate requested HealthCheck NodePort {wanted}: {{}}"
+            )
+        else:
+            wanted = self._any("failed to allocate a HealthCheck NodePort")
+        self.service["spec"]["healthCheckNodePort"] = wanted
+
+    def _claim(self, number: int, path: str, text: str) -> None:
+        """A port that the Service names. Raises ApiError Invalid when it cannot have it."""
+        if str(number) in self.held:
+            return
+        if number not in _PORTS:
+            why = f"provided port is not in the valid range. The range of valid ports is {PORT_RANGE}"
+            raise _invalid(self.service, field_invalid(path, number, text.format(why)))
+        owner = self.allocated.get(str(number))
+        if owner is not None and not self.addresses.abandoned_port(number, owner):
+            raise _invalid(self.service, field_invalid(path, number, text.format("provided port is already allocated")))
+        self._note(number)
+
+    def _any(self, failure: str) -> int:
+        number = self.addresses.free_port(self.allocated)
+        if not number:
+            raise internal(f"{failure}: range is full")
+        self._note(number)
+        return number
+
+    def _note(self, number: int) -> None:
+        self.allocated[str(number)] = self.owner
+        self.taken.append(str(number))
 
 
 def _invalid(service: Obj, *errors: FieldError) -> ApiError:

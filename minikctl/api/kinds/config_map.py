@@ -26,19 +26,17 @@ def validate(obj: Obj) -> list[FieldError]:
     return errors
 
 
-def validate_update(obj: Obj, old: Obj) -> list[FieldError]:
-    """A ConfigMap or Secret marked immutable stays as it is."""
+def frozen_errors(obj: Obj, old: Obj, *parts: str) -> list[FieldError]:
+    """A ConfigMap or Secret marked immutable stays as it is, and stays marked."""
     if not old.get("immutable"):
         return []
-    errors = []
-    if not obj.get("immutable"):
-        errors.append(field_forbidden("immutable", "field is immutable when `immutable` is set"))
-    errors += [
-        field_forbidden(part, "field is immutable when `immutable` is set")
-        for part in ("data", "binaryData")
-        if (obj.get(part) or {}) != (old.get(part) or {})
-    ]
-    return errors
+    why = "field is immutable when `immutable` is set"
+    changed = [p for p in parts if (obj.get(p) or {}) != (old.get(p) or {})]
+    return [field_forbidden(field, why) for field in ([] if obj.get("immutable") else ["immutable"]) + changed]
+
+
+def validate_update(obj: Obj, old: Obj) -> list[FieldError]:
+    return frozen_errors(obj, old, "data", "binaryData")
 
 
 def row(obj: Obj, now: datetime) -> list[Cell]:
