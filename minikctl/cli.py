@@ -85,7 +85,7 @@ def run(argv: Sequence[str], env: Environment) -> int:
         return int(e.exit_code)
     except EXPECTED as e:
         _flush(env)
-        env.stderr.write(errors.message(e) + "\n")
+        env.stderr.write(errors.line(e))
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130

@@ -6,7 +6,13 @@ Source: kubectl `pkg/cmd/util/helpers.go` (checkErr, StandardErrorMessage, Multi
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
-from minikctl.util.errors import Aggregate, EnvironmentProblem, UsageError
+from minikctl.util.errors import Aggregate, UsageError
+
+
+def line(error: Exception) -> str:
+    """The message with a line end, unless it has one (some of kubectl's texts bring their own)."""
+    text = message(error)
+    return text if text.endswith("\n") else text + "\n"
 
 
 def message(error: Exception) -> str:
@@ -16,30 +22,40 @@ def message(error: Exception) -> str:
             return message(error.errors[0])
         return "\n".join(bare(e) for e in error.errors)
     if isinstance(error, UsageError):
-        text = error.message if error.message.startswith(error.prefix) else error.prefix + error.message
+        text = error.message if error.message.startswith("error: ") else error.prefix + error.message
         return f"{text}\n{error.hint}" if error.hint else text
     if isinstance(error, ApiError):
         return invalid(error) if error.reason == "Invalid" else server_error(error)
-    if isinstance(error, EnvironmentProblem):
-        return f"error: {error}"
     return f"error: {error}"
 
 
 def bare(error: Exception) -> str:
-    """One of several errors: the server's in its usual form, others without a prefix."""
+    """One of several errors: the server's in its usual form, others without a prefix, groups in brackets."""
     if isinstance(error, ApiError):
         return server_error(error)
-    if isinstance(error, UsageError):
-        return error.message
-    return str(error)
+    return plain(error)
+
+
+def plain(error: Exception) -> str:
+    """Go's `err.Error()`: of several errors `[one, two]`, each text once."""
+    if isinstance(error, Aggregate):
+        texts = list(dict.fromkeys(_texts(error)))
+        return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    return error.message if isinstance(error, ApiError | UsageError) else str(error)
+
+
+def _texts(error: Aggregate) -> list[str]:
+    out: list[str] = []
+    for inner in error.errors:
+        out += _texts(inner) if isinstance(inner, Aggregate) else [plain(inner)]
+    return out
 
 
 def server_error(error: ApiError) -> str:
-    return (
-        f"Error from server ({error.reason}): {error.message}"
-        if error.reason
-        else f"Error from server: {error.message}"
-    )
+    if error.reason == "Unauthorized":
+        return f"error: You must be logged in to the server ({error.message})"
+    head = f"Error from server ({error.reason})" if error.reason else "Error from server"
+    return f"{head}: {error.message}"
 
 
 def invalid(error: ApiError) -> str:

@@ -1,0 +1,459 @@
+"""JSONPath as kubectl knows it: a template with `{…}` actions, ranges, filters, unions and slices.
+
+Source: client-go `util/jsonpath`; https://kubernetes.io/docs/reference/kubectl/jsonpath/. Where Go walks a map in
+random order, keys are taken in order here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from minikctl.kubectl import go_format
+from minikctl.kubectl.printers.json_out import compact, dumps
+
+
+class JSONPathError(ValueError):
+    """The template is malformed, or cannot be carried out on this object; the message is client-go's."""
+
+
+# ---------------------------------------------------------------------- the tree
+
+
+@dataclass
+class Node:
+    """One step. `kind` is one of text, field, identifier, value, wildcard, recursive, array, union, filter, list."""
+
+    kind: str
+    value: Any = None
+    nodes: list[Node] = field(default_factory=list)
+    right: list[Node] = field(default_factory=list)
+
+
+_DICT_KEY = re.compile(r"'([^']*)'")
+_SLICE = re.compile(r"(-?\d*)(:-?\d*)?(:-?\d*)?")
+_FILTER = re.compile(r"([^!<>=]+)([!<>=]+)(.+)", re.S)
+_TERMINATORS = " \t\r\n.,[]$@{}"
+
+
+def parse(text: str) -> list[Node]:
+    """The nodes of a template. Raises JSONPathError."""
+    return _Parser(text).parse()
+
+
+class _Parser:
+    def __init__(self, text: str):
+        self.text, self.at, self.start = text, 0, 0
+        self.root: list[Node] = []
+
+    def parse(self) -> list[Node]:
+        while self.at < len(self.text):
+            brace = self.text.find("{", self.at)
+            end = len(self.text) if brace < 0 else brace
+            if end > self.at:
+                self.root.append(Node("text", self.text[self.at : end]))
+            self.at = end
+            if brace >= 0:
+                self.at += 1
+                self.root.append(Node("list", nodes=self.action()))
+        return self.root
+
+    def peek(self) -> str:
+        return self.text[self.at] if self.at < len(self.text) else ""
+
+    def action(self) -> list[Node]:
+        """Everything up to the closing brace."""
+        out: list[Node] = []
+        while True:
+            if self.text.startswith("}", self.at):
+                self.at += 1
+                return out
+            if self.text.startswith("[?(", self.at):
+                out.append(self.filter())
+                continue
+            if self.text.startswith("..", self.at):
+                self.recursive(out)
+                continue
+            char = self.peek()
+            self.at += 1
+            if char == "" or char in "\r\n":
+                raise JSONPathError("unclosed action")
+            if char in " @$":
+                continue
+            if char == "[":
+                self.array(out)
+            elif char in "\"'":
+                out.append(self.quoted(char))
+            elif char == ".":
+                out.append(self.field())
+            elif char in "+-" or char.isdecimal():
+                self.at -= 1
+                out.append(self.number())
+            elif char == "_" or char.isalpha():
+                self.at -= 1
+                out.append(self.identifier())
+            else:
+                raise JSONPathError(f"unrecognized character in action: {_unicode(char)}")
+
+    def recursive(self, out: list[Node]) -> None:
+        if out and out[-1].kind == "recursive":
+            raise JSONPathError("invalid multiple recursive descent")
+        self.at += 2
+        out.append(Node("recursive"))
+        char = self.peek()
+        if char and (char == "_" or char.isalpha() or char.isdecimal()):
+            out.append(self.field())
+
+    def field(self) -> Node:
+        begin = self.at
+        while self.at < len(self.text) and self.text[self.at] not in _TERMINATORS:
+            self.at += 2 if self.text[self.at] == "\\" else 1
+        self.at = min(self.at, len(self.text))
+        name = self.text[begin : self.at]
+        return Node("wildcard") if name == "*" else Node("field", name.replace("\\", ""))
+
+    def identifier(self) -> Node:
+        begin = self.at
+        while self.at < len(self.text) and self.text[self.at] not in _TERMINATORS:
+            self.at += 1
+        word = self.text[begin : self.at]
+        return Node("value", word == "true") if word in ("true", "false") else Node("identifier", word)
+
+    def number(self) -> Node:
+        begin = self.at
+        if self.peek() in "+-":
+            self.at += 1
+        while self.peek() and (self.peek() == "." or self.peek().isdecimal()):
+            self.at += 1
+        word = self.text[begin : self.at]
+        if re.fullmatch(r"[+-]?\d+", word):
+            return Node("value", int(word))
+        try:
+            return Node("value", float(word))
+        except ValueError:
+            raise JSONPathError(f"cannot parse number {word}") from None
+
+    def quoted(self, end: str) -> Node:
+        begin = self.at - 1
+        while True:
+            char = self.peek()
+            self.at += 1
+            if char == "" or char == "\n":
+                raise JSONPathError("unterminated quoted string")
+            if char == end and self.text[self.at - 2] != "\\":
+                break
+        word = self.text[begin : self.at]
+        try:
+            return Node("text", unquote(word[1:-1], end))
+        except ValueError:
+            raise JSONPathError(f"unquote string {word} error invalid syntax") from None
+
+    def array(self, out: list[Node]) -> None:
+        begin = self.at
+        while True:
+            char = self.peek()
+            self.at += 1
+            if char == "" or char == "\n":
+                raise JSONPathError("unterminated array")
+            if char == "]":
+                break
+        text = self.text[begin : self.at - 1]
+        text = ":" if text == "*" else text
+        parts = text.split(",")
+        if len(parts) > 1:
+            out.append(Node("union", nodes=[Node("list", nodes=_inner(f"[{p.strip(' ')}]")) for p in parts]))
+        elif m := _DICT_KEY.fullmatch(text):
+            out += _inner(f".{m[1]}")
+        else:
+            out.append(_slice(text))
+
+    def filter(self) -> Node:
+        self.at += 3
+        begin = self.at
+        opened = closed = False
+        pair = ""
+        while True:
+            char = self.peek()
+            self.at += 1
+            if char == "" or char == "\n":
+                raise JSONPathError("unterminated filter")
+            if char in "\"'":
+                if not opened:
+                    opened, pair = True, char
+                elif self.text[self.at - 2] != "\\" and char == pair:
+                    closed = True
+            elif char == ")" and opened == closed:
+                break
+        if self.peek() != "]":
+            raise JSONPathError("unclosed array expect ]")
+        text = self.text[begin : self.at - 1]
+        self.at += 1
+        m = _FILTER.fullmatch(text)
+        if m is None:
+            return Node("filter", "exists", _inner(text))
+        return Node("filter", m[2], _inner(m[1]), _inner(m[3]))
+
+
+def _inner(text: str) -> list[Node]:
+    """The nodes of one action's text."""
+    first = parse("{" + text + "}")[0]
+    return first.nodes
+
+
+def _slice(text: str) -> Node:
+    """`[3]`, `[1:4]`, `[::2]`: (value, known, derived) three times."""
+    m = _SLICE.fullmatch(text)
+    if m is None:
+        raise JSONPathError(f"invalid array index {text}")
+    params: list[tuple[int, bool, bool]] = []
+    for i, given in enumerate(m.groups()):
+        if given:
+            digits = given[1:] if i else given
+            try:
+                params.append((int(digits), True, False) if digits or not i else (0, False, False))
+            except ValueError:
+                raise JSONPathError(f"array index {digits} is not a number") from None
+        else:
+            params.append((params[0][0] + 1, True, True) if i == 1 else (0, False, False))
+    return Node("array", params)
+
+
+_SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+
+
+def unquote(text: str, quote: str) -> str:
+    """Go's string escapes, in either kind of quotes. Raises ValueError."""
+    if "\\" not in text:
+        return text
+    out, i = bytearray(), 0
+    while i < len(text):
+        char = text[i]
+        i += 1
+        if char != "\\":
+            out += char.encode()
+            continue
+        kind = text[i : i + 1]
+        i += 1
+        if kind in _SIMPLE_ESCAPES and kind:
+            out += _SIMPLE_ESCAPES[kind].encode()
+        elif kind == quote:
+            out += kind.encode()
+        elif kind in ("x", "u", "U"):
+            size = {"x": 2, "u": 4, "U": 8}[kind]
+            code = int(text[i : i + size].rjust(1, "-"), 16)
+            out += bytes([code]) if kind == "x" else chr(code).encode()
+            i += size
+        elif kind and kind in "01234567":
+            out.append(int(text[i - 1 : i + 2], 8))
+            i += 2
+        else:
+            raise ValueError(text)
+    return out.decode("utf-8", "replace")
+
+
+def _unicode(char: str) -> str:
+    """%#U: `U+0026 '&'`."""
+    shown = f" '{char}'" if char.isprintable() else ""
+    return f"U+{ord(char):04X}{shown}"
+
+
+# ---------------------------------------------------------------------- walking
+
+
+class JSONPath:
+    """A template that can be carried out on objects. Raises JSONPathError."""
+
+    def __init__(self, text: str, *, allow_missing: bool = True):
+        self.text = text
+        self.nodes = parse(text)
+        self.allow_missing = allow_missing
+        self._begin = self._inside = self._end = 0
+        self._last_end = -1
+
+    def find(self, data: Any) -> list[list[Any]]:
+        """The results of each part of the template."""
+        self._begin = self._inside = self._end = 0
+        return self._find(data, 0)
+
+    def _find(self, data: Any, start: int) -> list[list[Any]]:
+        full: list[list[Any]] = []
+        i = start
+        while i < len(self.nodes):
+            results = self.walk([data], self.nodes[i])
+            if 0 < self._end <= self._inside:
+                self._end -= 1
+                self._last_end = i
+                break
+            if self._begin > 0:
+                self._begin -= 1
+                self._inside += 1
+                for value in results:
+                    full += self._find(value, i + 1)
+                if not results:
+                    self._find(None, i + 1)  # to learn where the range ends
+                self._inside -= 1
+                if self._last_end > i:
+                    i = self._last_end
+            else:
+                full.append(results)
+            i += 1
+        return full
+
+    def text_of(self, data: Any, *, as_json: bool = False) -> str:
+        """What kubectl prints."""
+        out = []
+        for results in self.find(data):
+            if as_json:
+                out.append(dumps(results) + "\n")
+            else:
+                out.append(" ".join(_shown(r) for r in results))
+        return "".join(out)
+
+    def walk(self, values: list[Any], node: Node) -> list[Any]:
+        """One node on what the nodes before it found."""
+        match node.kind:
+            case "list":
+                for step in node.nodes:
+                    values = self.walk(values, step)
+                return values
+            case "text":
+                return [node.value]
+            case "value":
+                return [node.value] * len(values)
+            case "field":
+                return self._field(values, node.value)
+            case "array":
+                return [item for v in values for item in _sliced(v, node.value)]
+            case "wildcard":
+                return [item for v in values for item in _children(v)]
+            case "recursive":
+                return _descend(values)
+            case "union":
+                return [item for part in node.nodes for item in self.walk(values, part)]
+            case "filter":
+                return [item for v in values for item in self._filter(v, node)]
+        return self._identifier(values, node.value)
+
+    def _identifier(self, values: list[Any], name: str) -> list[Any]:
+        if name == "range":
+            self._begin += 1
+            return values
+        if name != "end":
+            raise JSONPathError(f"unrecognized identifier {name}")
+        if self._inside <= 0:
+            raise JSONPathError("not in range, nothing to end")
+        self._end += 1
+        return []
+
+    def _field(self, values: list[Any], name: str) -> list[Any]:
+        found = [v[name] for v in values if isinstance(v, dict) and name in v]
+        if not found and values and not self.allow_missing:
+            raise JSONPathError(f"{name} is not found")
+        return found
+
+    def _filter(self, value: Any, node: Node) -> list[Any]:
+        if not isinstance(value, list):
+            raise JSONPathError(f"{go_format.sprint(value)} is not array or slice and cannot be filtered")
+        return [item for item in value if self._passes(item, node)]
+
+    def _passes(self, item: Any, node: Node) -> bool:
+        if node.value == "exists":
+            try:
+                return bool(self.walk([item], Node("list", nodes=node.nodes)))
+            except JSONPathError:
+                return False
+        lefts = self.walk([item], Node("list", nodes=node.nodes))
+        if len(lefts) > 1:
+            raise JSONPathError("can only compare one element at a time")
+        if not lefts:
+            return False
+        rights = self.walk([item], Node("list", nodes=node.right))
+        if len(rights) > 1:
+            raise JSONPathError("can only compare one element at a time")
+        return bool(rights) and compare(node.value, lefts[0], rights[0])
+
+
+def _sliced(value: Any, params: list[tuple[int, bool, bool]]) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise JSONPathError(f"{go_format.type_name(value)} is not array or slice")
+    (start, start_known, _), (stop, stop_known, derived), (step, step_known, _) = params
+    size = len(value)
+    start = start if start_known else 0
+    start += size if start < 0 else 0
+    stop = stop if stop_known else size
+    stop += size if stop < 0 or (stop == 0 and derived) else 0
+    if start == stop:
+        return []
+    if start >= size or start < 0:
+        raise JSONPathError(f"array index out of bounds: index {start}, length {size}")
+    if stop > size or stop < 0:
+        raise JSONPathError(f"array index out of bounds: index {stop - 1}, length {size}")
+    if start > stop:
+        raise JSONPathError(f"starting index {start} is greater than ending index {stop}")
+    if step_known and step <= 0:
+        raise JSONPathError("step must be > 0")
+    return value[start : stop : step if step_known else 1]
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [value[k] for k in sorted(value)]
+    if isinstance(value, list):
+        return value
+    return list(value.encode()) if isinstance(value, str) else []
+
+
+def _descend(values: list[Any]) -> list[Any]:
+    """Every value that has something in it, texts included, parents first."""
+    out: list[Any] = []
+    for value in values:
+        if isinstance(value, str):
+            if value:
+                out.append(value)
+        elif children := _children(value):
+            out.append(value)
+            out += _descend(children)
+    return out
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "string"
+    raise JSONPathError("invalid type for comparison")
+
+
+def compare(operator: str, left: Any, right: Any) -> bool:
+    """`==`, `!=`, `<`, `<=`, `>`, `>=` on values of one kind. Raises JSONPathError."""
+    if operator not in ("==", "!=", "<", "<=", ">", ">="):
+        raise JSONPathError(f"unrecognized filter operator {operator}")
+    kind = _kind(left)
+    if kind != _kind(right):
+        raise JSONPathError("incompatible types for comparison")
+    if operator in ("==", "!="):
+        return bool((left == right) == (operator == "=="))
+    if kind == "bool":
+        raise JSONPathError("invalid type for comparison")
+    less = left < right
+    match operator:
+        case "<":
+            return bool(less)
+        case "<=":
+            return bool(less or left == right)
+        case ">":
+            return not (less or left == right)
+    return not less
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return compact(value)
+    return "null" if value is None else go_format.sprint(value)
