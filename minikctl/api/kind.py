@@ -45,6 +45,18 @@ class ScalePaths:
     selector: str = "spec.selector"
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How objects of a version that is served, but not stored, become the stored one's and back.
+
+    Both functions get an object of one version and return a new one of the other, with its apiVersion and kind.
+    """
+
+    stored: Kind
+    to_stored: Callable[[Obj], Obj]
+    from_stored: Callable[[Obj], Obj]
+
+
 def _nothing(_obj: Obj) -> None:
     return None
 
@@ -105,6 +117,10 @@ class Kind:
     """The folder below `registry/`, when it is not the plural."""
     graceful: bool = False
     """Whether deletion leaves time: pods."""
+    tracks_fields: bool = True
+    """Whether managedFields are kept. Events and Leases go without: they are written often and applied by nobody."""
+    openapi_schema: Obj | None = None
+    """The openAPIV3Schema of a custom resource's version; `type` is empty then."""
     allow_create_on_update: bool = False
     """Whether PUT of a missing object creates it."""
     deprecation: str = ""
@@ -127,8 +143,8 @@ class Kind:
     row: Callable[[Obj, datetime], list[Cell]] = _name_row
     """The cells of one object, one per column."""
 
-    convert_from: dict[str, Callable[[Obj], Obj]] | None = None
-    """Other versions of the same group that are read: version → conversion to this one."""
+    conversion: Conversion | None = None
+    """Set when objects of this version are kept as another kind's; its strategy then only decodes and defaults."""
 
     def __post_init__(self) -> None:
         if not self.singular:
@@ -142,6 +158,15 @@ class Kind:
     def resource(self) -> str:
         """`deployments.apps`: unique among all kinds."""
         return qualified(self.plural, self.group)
+
+    @property
+    def stored(self) -> Kind:
+        """The kind in whose shape objects of this one are stored: mostly itself."""
+        return self.conversion.stored if self.conversion else self
+
+    def shown(self, obj: Obj) -> Obj:
+        """A stored object as this version shows it."""
+        return self.conversion.from_stored(obj) if self.conversion else obj
 
     @property
     def has_status(self) -> bool:

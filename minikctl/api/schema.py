@@ -151,19 +151,30 @@ class Decoded:
     unknown: list[str]
 
 
-def decode(type_name: str, value: Obj) -> Decoded:
-    """Read `value` as the type, as Kubernetes' JSON decoder does. Raises DecodeError."""
-    unknown: list[str] = []
-    return Decoded(_struct(get(type_name), value, "", unknown), unknown)
+@dataclass(slots=True)
+class _Reading:
+    """One decoding: what was unknown, and whether zero values count as absent and absent structs as present."""
+
+    unknown: list[str]
+    zeros: bool = True
 
 
-def _struct(type_: Type, value: Obj, path: str, unknown: list[str]) -> Obj:
+def decode(type_name: str, value: Obj, *, zeros: bool = True) -> Decoded:
+    """Read `value` as the type, as Kubernetes' JSON decoder does. Raises DecodeError.
+
+    With `zeros=False` the object says what it said and no more: nothing is added, and empty values stay.
+    """
+    reading = _Reading([], zeros)
+    return Decoded(_struct(get(type_name), value, "", reading), reading.unknown)
+
+
+def _struct(type_: Type, value: Obj, path: str, reading: _Reading) -> Obj:
     fields = type_.fields
     given: dict[str, Any] = {}
     for name, item in value.items():
         known = fields.get(name)
         if known is None:
-            unknown.append(f"{path}.{name}" if path else name)
+            reading.unknown.append(f"{path}.{name}" if path else name)
             continue
         if item is None:
             continue
@@ -173,11 +184,11 @@ def _struct(type_: Type, value: Obj, path: str, unknown: list[str]) -> Obj:
         given = {name: given[name] for name in fields if name in given}
     for name, item in given.items():
         known = fields[name]
-        decoded = _value(known.type, item, f"{path}.{name}" if path else name, unknown, type_)
-        if known.omit_empty and not known.pointer and _is_empty(decoded, known):
+        decoded = _value(known.type, item, f"{path}.{name}" if path else name, reading, type_)
+        if reading.zeros and known.omit_empty and not known.pointer and _is_empty(decoded, known):
             continue
         out[name] = decoded
-    if type_.always and any(f.name not in out for f in type_.always):
+    if reading.zeros and type_.always and any(f.name not in out for f in type_.always):
         for known in type_.always:
             if known.name not in out:
                 out[known.name] = None if known.pointer else zero(known.type)
@@ -208,10 +219,10 @@ def zero(type_name: str) -> Any:
         type_name[0] in "[m" and "/" not in type_name.split("]")[0]
     ):
         return None
-    return _struct(get(type_name), {}, "", [])
+    return _struct(get(type_name), {}, "", _Reading([]))
 
 
-def _value(type_name: str, value: Any, path: str, unknown: list[str], owner: Type) -> Any:
+def _value(type_name: str, value: Any, path: str, reading: _Reading, owner: Type) -> Any:
     if type_name == "string":
         if type(value) is not str:
             raise _mismatch(value, owner, path, "string")
@@ -223,7 +234,7 @@ def _value(type_name: str, value: Any, path: str, unknown: list[str], owner: Typ
             raise _mismatch(value, owner, path, _go_name(type_name))
         inner = type_name[2:]
         return [
-            _value(inner, v, f"{path}[{i}]", unknown, owner) if v is not None else zero(inner)
+            _value(inner, v, f"{path}[{i}]", reading, owner) if v is not None else zero(inner)
             for i, v in enumerate(value)
         ]
     if type_name.startswith("map["):
@@ -232,12 +243,12 @@ def _value(type_name: str, value: Any, path: str, unknown: list[str], owner: Typ
         inner = type_name[11:]
         shown = path if inner in SCALARS else ""
         return {
-            k: _value(inner, v, shown or f"{path}.{k}", unknown, owner) if v is not None else zero(inner)
+            k: _value(inner, v, shown or f"{path}.{k}", reading, owner) if v is not None else zero(inner)
             for k, v in sorted(value.items())
         }
     if type(value) is not dict:
         raise _mismatch(value, owner, path, _go_name(type_name))
-    return _struct(get(type_name), value, path, unknown)
+    return _struct(get(type_name), value, path, reading)
 
 
 _LIMITS = {"int32": 2**31, "int64": 2**63}

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from minikctl.api import schema
 from minikctl.api.errors import ApiError, already_exists, bad_request, conflict, internal, invalid, not_found
 from minikctl.api.kind import Kind
-from minikctl.api.meta import Obj, is_deleting, with_metadata
-from minikctl.apiserver import admission, metadata
+from minikctl.api.meta import Obj, is_deleting, timestamp, with_metadata
+from minikctl.apiserver import admission, metadata, ownership
 from minikctl.apiserver.request import Attributes, Context
 from minikctl.store import CorruptObject, Store, StoreError, StoreExists, StoreMissing, StoreMoved
 from minikctl.util.clock import Clock
@@ -131,6 +131,7 @@ class Registry:
 
     def _store_new(self, kind: Kind, obj: Obj, ctx: Context) -> Obj:
         key = storage_key(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+        obj = ownership.after_create(kind, obj, ctx, timestamp(self.clock.now()))
         if ctx.dry_run:
             if self.find(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) is not None:
                 raise StoreExists(key)
@@ -209,6 +210,8 @@ class Registry:
             admission.validate(attributes, self.reader)
             for text in kind.warnings(new) if not subresource else []:
                 ctx.warn(text)
+            if not ctx.applies:
+                new = ownership.after_update(kind, old, new, ctx, timestamp(self.clock.now()), subresource)
             if ctx.dry_run:
                 return new
             stored = self.write(kind, old, new, ctx)
@@ -289,7 +292,8 @@ class Registry:
                 f"Kind={name}) to ({kind.api_version}, Kind={kind.kind}): unknown conversion"
             )
         if not kind.type:
-            return clone(obj)
+            copied: Obj = clone(obj)
+            return copied
         where = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
         try:
             decoded = schema.decode(kind.type, obj)
@@ -305,6 +309,31 @@ class Registry:
         value.setdefault("metadata", {})
         head: Obj = {"apiVersion": kind.api_version, "kind": kind.kind}
         return head | {k: v for k, v in value.items() if k not in head}
+
+    def apply(self, kind: Kind, namespace: str, name: str, config: Obj, ctx: Context, subresource: str = "") -> Obj:
+        """Server-side apply (KEP-555): create what is missing, merge into what is there. Raises ApiError Conflict."""
+        self.decode(kind, config, ctx)
+        meta = config.get("metadata") or {}
+        if meta.get("name") and meta["name"] != name:
+            raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
+        wanted = schema.decode(kind.type, config, zeros=False).value if kind.type else clone(config)
+        wanted["metadata"] = {**(wanted.get("metadata") or {}), "name": name}
+        self._check_namespace(kind, namespace, wanted)
+        applying, quiet = ctx.with_(applies=True), ctx.with_(applies=True, field_validation="Ignore")
+        now = timestamp(self.clock.now())
+
+        def change(old: Obj) -> Obj:
+            return self.decode(kind, ownership.apply(kind, old, wanted, ctx, now, subresource), quiet)
+
+        if self.find(kind, namespace, name) is None:
+            if subresource or wanted["metadata"].get("resourceVersion"):
+                raise not_found(kind.plural, kind.group, name)
+            try:
+                return self.create(kind, namespace, ownership.apply(kind, None, wanted, ctx, now, ""), quiet)
+            except ApiError as e:
+                if e.reason != "AlreadyExists":
+                    raise
+        return self.modify(kind, namespace, name, change, applying, subresource)
 
     @staticmethod
     def _check_namespace(kind: Kind, namespace: str, obj: Obj) -> None:

@@ -45,6 +45,8 @@ class Context:
     field_manager: str = ""
     field_validation: str = "Warn"
     force: bool = False
+    applies: bool = False
+    """True while a server-side apply is carried out: it keeps its own account of who owns what."""
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:

@@ -49,7 +49,7 @@ class APIServer:
     def get(self, kind: Kind, namespace: str, name: str, ctx: Context, subresource: str = "") -> Obj:
         self._deprecated(kind, ctx)
         if subresource in ("", "status"):
-            return self.registry.get(kind, namespace, name)
+            return kind.shown(self.registry.get(kind.stored, namespace, name))
         handler = self._handler(kind, subresource)
         if handler.get is None:
             raise method_not_supported(f"{kind.plural}/{subresource}", kind.group, "get")
@@ -59,7 +59,7 @@ class APIServer:
         """What a list or watch is about. Raises ApiError BadRequest for malformed or unknown selectors."""
 
         def check(field: str) -> None:
-            probe = kind.fields_of({"metadata": {}, "spec": {}, "status": {}})
+            probe = kind.stored.fields_of({"metadata": {}, "spec": {}, "status": {}})
             if field not in probe:
                 raise SelectorError(_unknown_field(kind, field, list(probe)))
 
@@ -78,7 +78,7 @@ class APIServer:
         items: Objects
         if name is not None and (selection.namespace or not kind.namespaced):
             rv = self.store.current_rv()
-            found = self.registry.find(kind, selection.namespace, name)
+            found = self.registry.find(kind.stored, selection.namespace, name)
             items = [found] if found else []
         else:
             listing = self.store.list(storage_prefix(kind, selection.namespace))
@@ -89,7 +89,7 @@ class APIServer:
             "kind": f"{kind.kind}List",
             "apiVersion": kind.api_version,
             "metadata": {"resourceVersion": str(rv)},
-            "items": [o for o in items if selection.matches(o)],
+            "items": [kind.shown(o) for o in items if selection.matches(o)],
         }
 
     def watch(self, selection: Selection, resource_version: str, ctx: Context) -> WatchStream:
@@ -138,7 +138,8 @@ class APIServer:
     def create(self, kind: Kind, namespace: str, obj: Any, ctx: Context, name: str = "", subresource: str = "") -> Obj:
         self._deprecated(kind, ctx)
         if not subresource:
-            return self._told(self.registry.create(kind, namespace, obj, ctx))
+            obj = self._to_stored(kind, obj, ctx)
+            return kind.shown(self._told(self.registry.create(kind.stored, namespace, obj, ctx)))
         handler = self._handler(kind, subresource)
         if handler.create is None:
             raise method_not_supported(f"{kind.plural}/{subresource}", kind.group, "create")
@@ -148,7 +149,9 @@ class APIServer:
         self._deprecated(kind, ctx)
         if subresource in ("", "status"):
             self._check_status(kind, subresource)
-            return self._told(self.registry.update(kind, namespace, name, obj, ctx, subresource))
+            obj = self._to_stored(kind, obj, ctx)
+            updated = self.registry.update(kind.stored, namespace, name, obj, ctx, subresource)
+            return kind.shown(self._told(updated))
         handler = self._handler(kind, subresource)
         if handler.update is None:
             raise method_not_supported(f"{kind.plural}/{subresource}", kind.group, "update")
@@ -160,6 +163,11 @@ class APIServer:
         """patch_type: json, merge, strategic or apply."""
         self._deprecated(kind, ctx)
         patch = patching.parse(patch)
+        if patch_type == patching.APPLY and subresource in ("", "status"):
+            if not isinstance(patch, dict):
+                raise bad_request("an apply patch must be an object")
+            self._check_status(kind, subresource)
+            return self._told(self.registry.apply(kind, namespace, name, patch, ctx, subresource))
         if subresource not in ("", "status"):
             return self._patch_subresource(kind, namespace, name, patch_type, patch, ctx, subresource)
         self._check_status(kind, subresource)
@@ -168,10 +176,13 @@ class APIServer:
             given = patched.get("metadata", {}).get("name")
             if given != name:
                 raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-            return self.registry.decode(kind, patched, ctx)
+            return self._to_stored(kind, self.registry.decode(kind, patched, ctx), ctx)
 
         change = patching.changer(kind, patch_type, patch, decode)
-        return self._told(self.registry.modify(kind, namespace, name, change, ctx, subresource))
+        changed = self.registry.modify(
+            kind.stored, namespace, name, lambda old: change(kind.shown(old)), ctx, subresource
+        )
+        return kind.shown(self._told(changed))
 
     def _patch_subresource(
         self, kind: Kind, namespace: str, name: str, patch_type: str, patch: Any, ctx: Context, subresource: str
@@ -186,8 +197,8 @@ class APIServer:
     def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions, ctx: Context) -> tuple[Obj, bool]:
         """The object as last seen, and whether it is gone already."""
         self._deprecated(kind, ctx)
-        obj, is_gone = deletion.delete(self.registry, kind, namespace, name, options, ctx)
-        return self._told(obj), is_gone
+        obj, is_gone = deletion.delete(self.registry, kind.stored, namespace, name, options, ctx)
+        return kind.shown(self._told(obj)), is_gone
 
     def delete_collection(self, selection: Selection, options: DeleteOptions, ctx: Context) -> Obj:
         """Delete everything selected; the list of what was there."""
@@ -230,6 +241,14 @@ class APIServer:
         if self.notifier is not None:
             self.notifier.notify()
         return obj
+
+    def _to_stored(self, kind: Kind, obj: Any, ctx: Context) -> Any:
+        """A client's object in the version that is stored; nothing to do where that is its own."""
+        if kind.conversion is None:
+            return obj
+        decoded = self.registry.decode(kind, obj, ctx)
+        kind.default(decoded)
+        return kind.conversion.to_stored(decoded)
 
     @staticmethod
     def _deprecated(kind: Kind, ctx: Context) -> None:

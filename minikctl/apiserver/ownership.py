@@ -1,0 +1,66 @@
+"""metadata.managedFields on every write: who set which field. The algorithm is `api.apply`; here it meets requests."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from minikctl.api.apply import managers
+from minikctl.api.apply.managers import APPLY, UPDATE, Manager
+from minikctl.api.apply.shape import Shape, built_in, custom
+from minikctl.api.errors import ApiError, bad_request, field_required, invalid
+from minikctl.api.kind import Kind
+from minikctl.api.meta import Obj, with_metadata
+from minikctl.apiserver.request import Context
+
+
+@cache
+def _built_in(type_name: str) -> Shape:
+    return built_in(type_name)
+
+
+def shape_of(kind: Kind) -> Shape:
+    return _built_in(kind.type) if kind.type else custom(kind.openapi_schema or {})
+
+
+def _manager(kind: Kind, ctx: Context, operation: str, subresource: str) -> Manager:
+    return Manager(ctx.field_manager or ctx.actor, operation, kind.api_version, subresource)
+
+
+def _with(obj: Obj, entries: list[managers.Entry]) -> Obj:
+    return with_metadata(obj, managedFields=managers.encode(entries) or None)
+
+
+def after_create(kind: Kind, obj: Obj, ctx: Context, now: str) -> Obj:
+    """The new object with its first entry; what a client sends as managedFields is not believed."""
+    if not kind.tracks_fields:
+        return with_metadata(obj, managedFields=None)
+    if ctx.applies:
+        return obj
+    manager = _manager(kind, ctx, UPDATE, "")
+    return _with(obj, managers.after_update(shape_of(kind), None, obj, [], manager, now))
+
+
+def after_update(kind: Kind, old: Obj, new: Obj, ctx: Context, now: str, subresource: str) -> Obj:
+    """The changed object with the changed fields in the writer's hands. `[{}]` from the client starts afresh."""
+    if not kind.tracks_fields:
+        return new
+    given = new["metadata"].get("managedFields")
+    if given == [{}]:
+        return with_metadata(new, managedFields=None)
+    manager = _manager(kind, ctx, UPDATE, subresource)
+    return _with(new, managers.after_update(shape_of(kind), old, new, None, manager, now))
+
+
+def apply(kind: Kind, live: Obj | None, config: Obj, ctx: Context, now: str, subresource: str) -> Obj:
+    """The object that a server-side apply means, before defaulting. Raises ApiError: Conflict, Invalid, BadRequest."""
+    if not ctx.field_manager:
+        error = field_required("fieldManager", "is required for apply patch")
+        raise invalid("PatchOptions", "meta.k8s.io", "", [error])
+    if config.get("metadata", {}).get("managedFields"):
+        raise ApiError(400, "BadRequest", "metadata.managedFields must be nil")
+    for field, wanted in (("apiVersion", kind.api_version), ("kind", kind.kind)):
+        if config.get(field) != wanted:
+            raise bad_request(f"{field} must be {wanted!r} in an apply patch, got {config.get(field)!r}")
+    manager = _manager(kind, ctx, APPLY, subresource)
+    obj, entries = managers.apply(shape_of(kind), live, config, manager, now, force=ctx.force)
+    return _with(obj, entries)
