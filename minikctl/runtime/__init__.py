@@ -1,0 +1,1 @@
+"""Container runtimes behind one interface (`interface.py`): simulated, plain processes, later sandboxes."""

@@ -1,6 +1,22 @@
 """Pod."""
 
 from minikctl.api.kind import Kind
+from minikctl.api.meta import Obj
+
+
+def _selectable(pod: Obj) -> dict[str, str]:
+    spec, status = pod.get("spec") or {}, pod.get("status") or {}
+    return {
+        "spec.nodeName": spec.get("nodeName") or "",
+        "spec.restartPolicy": spec.get("restartPolicy") or "",
+        "spec.schedulerName": spec.get("schedulerName") or "",
+        "spec.serviceAccountName": spec.get("serviceAccountName") or "",
+        "spec.hostNetwork": str(bool(spec.get("hostNetwork"))).lower(),
+        "status.phase": status.get("phase") or "",
+        "status.podIP": status.get("podIP") or "",
+        "status.nominatedNodeName": status.get("nominatedNodeName") or "",
+    }
+
 
 KIND = Kind(
     group="",
@@ -24,4 +40,5 @@ KIND = Kind(
     ),
     has_generation=True,
     graceful=True,
+    selectable_fields=_selectable,
 )

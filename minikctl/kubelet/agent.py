@@ -1,0 +1,147 @@
+"""The process of a node: one kubelet on a real runtime, or the kubelets of many simulated nodes.
+
+It ends on SIGTERM and SIGINT and leaves the containers running; the next agent finds them. `kill_everything` is for
+when they are to end too.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from minikctl.api.errors import ApiError
+from minikctl.client import Client, reacting_to
+from minikctl.client.local import LocalClient
+from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet.kubelet import Kubelet
+from minikctl.kubelet.machine import Machine, simulated_machine
+from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
+from minikctl.runtime.interface import Runtime
+from minikctl.util.clock import Clock, SystemClock
+
+log = logging.getLogger("kubelet")
+WORKERS = 4
+QUIET = frozenset({"Conflict", "NotFound", "AlreadyExists"})
+
+
+class Agent:
+    """The kubelets of one process on one queue. `start`, then `stop`; tests drive it without a process."""
+
+    def __init__(self, client: Client, kubelets: Sequence[Kubelet], queue: WorkQueue, clock: Clock | None = None):
+        self.client, self.queue = client, queue
+        self.kubelets = {k.name: k for k in kubelets}
+        self.clock = clock or SystemClock()
+        self._threads: list[threading.Thread] = []
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        for kubelet in self.kubelets.values():
+            kubelet.start()
+        for i in range(WORKERS):
+            self._spawn(self._work, f"pod-worker-{i}")
+        self._spawn(self._beat, "heartbeat")
+
+    def _spawn(self, target: object, name: str) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)  # type: ignore[arg-type]
+        thread.start()
+        self._threads.append(thread)
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.queue.shut_down()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        for kubelet in self.kubelets.values():
+            kubelet.stop()
+
+    def process(self, key: str, because: int | None) -> None:
+        """One sync; tests call it without threads."""
+        node, _, pod_uid = key.partition("/")
+        try:
+            with reacting_to(because):
+                again = self.kubelets[node].sync(pod_uid)
+        except ApiError as e:
+            if e.reason not in QUIET:
+                log.warning("%s: %s", key, e.message)
+            self.queue.add_rate_limited(key, because)
+        except Exception:
+            log.exception("%s", key)
+            self.queue.add_rate_limited(key, because)
+        else:
+            self.queue.forget(key)
+            if again is not None:
+                self.queue.add_after(key, again, because)
+        finally:
+            self.queue.done(key)
+
+    def drain(self, limit: int = 1000) -> int:
+        """Work off what is due in this thread, for tests."""
+        done = 0
+        while done < limit and (item := self.queue.get(timeout=0)) is not None:
+            self.process(*item)
+            done += 1
+        return done
+
+    def _work(self) -> None:
+        while (item := self.queue.get()) is not None:
+            self.process(*item)
+
+    def _beat(self) -> None:
+        """Leases every ten seconds, spread over them; node statuses every five minutes."""
+        last = self.clock.monotonic()
+        step = LEASE_PERIOD / max(len(self.kubelets), 1)
+        while True:
+            for kubelet in self.kubelets.values():
+                if self._stopped.wait(step):
+                    return
+                kubelet.heartbeat()
+            if self.clock.monotonic() - last >= STATUS_PERIOD:
+                last = self.clock.monotonic()
+                for kubelet in self.kubelets.values():
+                    try:
+                        kubelet.report_status(force=True)
+                    except ApiError as e:
+                        log.warning("%s: cannot report the node's status: %s", kubelet.name, e.message)
+
+
+def make_agent(
+    client: Client, state_dir: Path, nodes: Sequence[NodeConfig], *, simulated: bool, clock: Clock | None = None
+) -> Agent:
+    """An agent for these nodes, not started yet. Real nodes are one a process, because they share a machine."""
+    queue = WorkQueue("kubelet")
+    kubelets = []
+    for config in nodes:
+        config, machine, runtime = _equip(state_dir, config, simulated, clock)
+        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock))
+    return Agent(client, kubelets, queue, clock)
+
+
+def _equip(
+    state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None
+) -> tuple[NodeConfig, Machine, Runtime]:
+    """The runtime of a node, and its range of pod addresses."""
+    if simulated:
+        from minikctl.runtime.simulated import SimulatedRuntime
+
+        cidr = config.pod_cidr or f"10.{244 + config.index // 256}.{config.index % 256}.0/24"
+        runtime: Runtime = SimulatedRuntime(cidr, clock=clock)
+        return replace(config, pod_cidr=cidr), simulated_machine(config.index), runtime
+    raise NotImplementedError("only simulated nodes yet")
+
+
+def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: bool = False) -> int:
+    """The agent's whole life, until SIGTERM or SIGINT: the supervisor calls this in a process of its own."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    client = LocalClient.open(str(state_dir), actor="kubelet")
+    agent = make_agent(client, Path(state_dir), nodes, simulated=simulated)
+    agent.start()
+    stop.wait()
+    agent.stop()
+    client.close()
+    return 0

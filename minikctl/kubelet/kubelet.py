@@ -1,0 +1,231 @@
+"""One node's kubelet: hears of its pods and of containers that ended, and has each pod synced at once.
+
+Nothing here polls. `sync(uid)` may be called at any time, any number of times; it reads the pod from the cache and the
+containers from the runtime, takes the step that `pod_worker` decides, and writes the status when it changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from minikctl.api.errors import ApiError
+from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
+from minikctl.client import Client
+from minikctl.client.events import NORMAL, EventRecorder
+from minikctl.client.informer import Handler, Informer
+from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet import node as nodes
+from minikctl.kubelet.backoff import BackOff
+from minikctl.kubelet.images import ImageManager
+from minikctl.kubelet.machine import Machine
+from minikctl.kubelet.node import NodeConfig
+from minikctl.kubelet.pod_sync import PodSync
+from minikctl.kubelet.probes import ProbeManager
+from minikctl.kubelet.status_writer import StatusWriter
+from minikctl.runtime.interface import Runtime
+from minikctl.util.clock import Clock, SystemClock
+
+log = logging.getLogger("kubelet")
+MIRROR = "kubernetes.io/config.mirror"
+
+
+@dataclass
+class PodRecord:
+    """What the kubelet remembers of one pod between two syncs."""
+
+    pod: Obj
+    gone: bool = False
+    """The object was taken away: stop what runs, there is no status to write."""
+    waiting: dict[str, tuple[str, str]] = field(default_factory=dict)
+    held: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Container → (hash of its spec, monotonic time) before which it is not tried again."""
+    stopping: dict[str, float] = field(default_factory=dict)
+    """Container id → the grace period that it was given."""
+    restarting: set[str] = field(default_factory=set)
+    announced: dict[str, str] = field(default_factory=dict)
+    """Container → the run of it whose back-off has been told of."""
+    failure: tuple[str, str] = ("", "")
+
+
+class Kubelet:
+    """See the module. `queue` may be shared by the kubelets of several simulated nodes; keys are `<node>/<pod uid>`."""
+
+    def __init__(
+        self,
+        client: Client,
+        config: NodeConfig,
+        machine: Machine,
+        runtime: Runtime,
+        queue: WorkQueue,
+        clock: Clock | None = None,
+    ):
+        self.config, self.machine, self.runtime = config, machine, runtime
+        self.clock = clock or SystemClock()
+        self.client = client.for_actor(f"kubelet/{config.name}")
+        self.queue = queue
+        self.recorder = EventRecorder(self.client, "kubelet", host=config.name, clock=self.clock)
+        self.writer = StatusWriter(self.client)
+        self.images = ImageManager(runtime.images, self.clock)
+        self.backoff = BackOff()
+        self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
+        self.records: dict[str, PodRecord] = {}
+        self._node: Obj | None = None
+        kind = self.client.kind("pods")
+        assert kind is not None
+        self.pods = Informer(kind)
+        self.pods.add_handler(Handler(self._pod_changed, lambda _old, new: self._pod_changed(new), self._pod_gone))
+        self._sync = PodSync(self)
+        self._stop_reflecting = lambda: None
+
+    # ------------------------------------------------------------------ life
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def runtime_version(self) -> str:
+        """As nodeInfo shows it: `minikctl-process://0.1.0`."""
+        return f"{self.runtime.name}://{self.runtime.version}"
+
+    def start(self) -> None:
+        """Register the node, adopt what runs, and follow the node's pods."""
+        self.runtime.start(self._enqueue)
+        self.register()
+        selector = f"spec.nodeName={self.name}"
+        self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
+        self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
+        for pod_uid in self.runtime.pod_uids():
+            if pod_uid not in self.records:
+                self._enqueue(pod_uid)
+
+    def stop(self) -> None:
+        """Let go of everything; containers run on."""
+        self._stop_reflecting()
+        self.probes.stop()
+        self.runtime.stop()
+        self.recorder.stop()
+
+    # ------------------------------------------------------------------ being told
+
+    def _pod_changed(self, pod: Obj) -> None:
+        if MIRROR in annotations_of(pod):
+            return
+        record = self.records.get(uid(pod))
+        if record is None:
+            self.records[uid(pod)] = PodRecord(pod)
+        else:
+            record.pod = pod
+        self.queue.add(self._key(uid(pod)), _version(pod))
+
+    def _pod_gone(self, pod: Obj) -> None:
+        record = self.records.get(uid(pod))
+        if record is not None:
+            record.pod, record.gone = pod, True
+            self.queue.add(self._key(uid(pod)), _version(pod))
+
+    def _enqueue(self, pod_uid: str) -> None:
+        self.queue.add(self._key(pod_uid))
+
+    def _key(self, pod_uid: str) -> str:
+        return f"{self.name}/{pod_uid}"
+
+    def _tell(self, pod: Obj, container: Obj, event_type: str, reason: str, message: str) -> None:
+        self.recorder.event(pod, event_type, reason, message, field_path=field_path(pod, container["name"]))
+
+    # ------------------------------------------------------------------ pods
+
+    def sync(self, pod_uid: str) -> float | None:
+        """Bring one pod closer to what it asks for; seconds after which to look again, None to wait for news."""
+        record = self.records.get(pod_uid)
+        if record is None:
+            return self._sync.orphan(pod_uid)
+        if record.gone:
+            return self._sync.gone(record)
+        if is_deleting(record.pod):
+            return self._sync.terminate(record)
+        return self._sync.run(record)
+
+    def forget(self, pod_uid: str) -> None:
+        """The pod is over and nothing of it is left here."""
+        self.records.pop(pod_uid, None)
+        self.writer.forget(pod_uid)
+        self.backoff.forget(pod_uid)
+        self.images.forget(pod_uid)
+        self.probes.remove(pod_uid)
+
+    # ------------------------------------------------------------------ the node
+
+    def register(self) -> None:
+        """Create the Node, or bring the one that exists up to date; then take the lease."""
+        limits, now = self.runtime.limitations(), self.clock.now()
+        wanted = nodes.node_object(self.config, self.machine, self.runtime_version, limits, now)
+        try:
+            self._node = self.client.create("nodes", wanted)
+        except ApiError as e:
+            if e.reason != "AlreadyExists":
+                raise
+            self._node = self.client.get("nodes", self.name)
+            changed = nodes.registered_again(self._node, self.config, self.machine)
+            if changed is not None:
+                self._node = self.client.update("nodes", changed)
+        self.report_status(force=True)
+        self.renew_lease()
+        self._node_event("Starting", "Starting kubelet.")
+        self._node_event("NodeReady", f"Node {self.name} status is now: NodeReady")
+
+    def report_status(self, *, force: bool = False) -> None:
+        """Write the node's status when it changed; with `force`, its heartbeats too."""
+        node = self.client.get("nodes", self.name)
+        before = node.get("status") or {}
+        limits, now = self.runtime.limitations(), self.clock.now()
+        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now)
+        if force or not nodes.same_status(before, after):
+            node = {k: v for k, v in node.items() if k != "status"}
+            meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
+            self._node = self.client.update("nodes", {**node, "metadata": meta, "status": after}, subresource="status")
+
+    def renew_lease(self) -> None:
+        """Say that the node is alive. Raises ApiError."""
+        if self._node is None:
+            return
+        wanted = nodes.lease(self._node, self.clock.now())
+        try:
+            spec = {"renewTime": wanted["spec"]["renewTime"], "holderIdentity": self.name}
+            self.client.patch("leases", self.name, {"spec": spec}, nodes.LEASE_NAMESPACE)
+        except ApiError as e:
+            if e.reason != "NotFound":
+                raise
+            self.client.create("leases", wanted, nodes.LEASE_NAMESPACE)
+
+    def heartbeat(self) -> None:
+        """Renew the lease; when somebody deleted the Node, register again."""
+        try:
+            self.renew_lease()
+        except ApiError as e:
+            log.warning("%s: cannot renew the lease: %s", self.name, e.message)
+
+    def _node_event(self, reason: str, message: str) -> None:
+        reference = {"kind": "Node", "name": self.name, "uid": self.name, "apiVersion": "v1"}
+        self.recorder.event(reference, NORMAL, reason, message)
+
+    @property
+    def allocatable(self) -> dict[str, str]:
+        """What containers without limits are told that they may use."""
+        found = (self._node or {}).get("status", {}).get("allocatable", {})
+        return {k: str(v) for k, v in found.items()}
+
+
+def field_path(pod: Obj, container: str) -> str:
+    """How an Event names a container of a pod."""
+    inits = pod["spec"].get("initContainers") or []
+    place = "initContainers" if any(c["name"] == container for c in inits) else "containers"
+    return f"spec.{place}{{{container}}}"
+
+
+def _version(obj: Obj) -> int | None:
+    try:
+        return int(obj["metadata"]["resourceVersion"])
+    except (KeyError, ValueError):
+        return None

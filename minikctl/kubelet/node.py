@@ -1,0 +1,161 @@
+"""The Node object and its Lease: what a node is, what it has, how it is. Pure functions.
+
+Source: Kubernetes concept "Nodes", "Leases"; kubelet `nodestatus/setters.go`, `kubelet_node_status.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from minikctl import KUBERNETES_VERSION
+from minikctl.api import quantity
+from minikctl.api.meta import Obj, find_condition, micro_timestamp, name, timestamp, uid
+from minikctl.kubelet.machine import Machine
+
+LEASE_NAMESPACE = "kube-node-lease"
+LEASE_SECONDS, LEASE_PERIOD, STATUS_PERIOD = 40, 10.0, 300.0
+READY_MESSAGE = "kubelet is posting ready status"
+_HEALTHY = (
+    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+)
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """One node: its number in the cluster (from 1), its range of pod addresses, labels beyond the usual ones."""
+
+    name: str
+    index: int = 1
+    pod_cidr: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    max_pods: int = 110
+
+
+def default_labels(node: str, machine: Machine) -> dict[str, str]:
+    arch, system = machine.architecture, machine.operating_system
+    return {
+        "beta.kubernetes.io/arch": arch,
+        "beta.kubernetes.io/os": system,
+        "kubernetes.io/arch": arch,
+        "kubernetes.io/hostname": node,
+        "kubernetes.io/os": system,
+    }
+
+
+def node_object(
+    config: NodeConfig, machine: Machine, runtime_version: str, limits: Sequence[str], now: datetime
+) -> Obj:
+    """The Node as it registers."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": config.name,
+            "labels": {**default_labels(config.name, machine), **config.labels},
+            "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+        },
+        "spec": {"podCIDR": config.pod_cidr, "podCIDRs": [config.pod_cidr]},
+        "status": node_status({}, config, machine, runtime_version, limits, now),
+    }
+
+
+def registered_again(node: Obj, config: NodeConfig, machine: Machine) -> Obj | None:
+    """What to write when the Node exists already, None when nothing is to be changed."""
+    labels = node["metadata"].get("labels") or {}
+    wanted = {**default_labels(config.name, machine), **config.labels}
+    spec = node.get("spec") or {}
+    cidr = {"podCIDR": config.pod_cidr, "podCIDRs": [config.pod_cidr]}
+    if wanted.items() <= labels.items() and cidr.items() <= spec.items():
+        return None
+    meta = {**node["metadata"], "labels": {**labels, **wanted}}
+    return {**node, "metadata": meta, "spec": {**cidr, **spec} if spec.get("podCIDR") else {**spec, **cidr}}
+
+
+def node_status(
+    before: Obj, config: NodeConfig, machine: Machine, runtime_version: str, limits: Sequence[str], now: datetime
+) -> Obj:
+    """The kubelet's part of the status. `limits` say what the runtime cannot do."""
+    disk = quantity.from_bytes(machine.disk // 1024 * 1024)
+    capacity = {
+        "cpu": str(machine.cpu),
+        "ephemeral-storage": f"{machine.disk // 1024}Ki",
+        "hugepages-1Gi": "0",
+        "hugepages-2Mi": "0",
+        "memory": f"{machine.memory // 1024}Ki",
+        "pods": str(config.max_pods),
+    }
+    return {
+        **{k: v for k, v in before.items() if k not in ("phase",)},
+        "capacity": capacity,
+        "allocatable": {**capacity, "ephemeral-storage": disk},
+        "conditions": conditions(before.get("conditions") or [], limits, now),
+        "addresses": [
+            {"type": "InternalIP", "address": machine.address},
+            {"type": "Hostname", "address": config.name},
+        ],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": 0}},
+        "nodeInfo": {
+            "machineID": machine.machine_id,
+            "systemUUID": machine.system_uuid,
+            "bootID": machine.boot_id,
+            "kernelVersion": machine.kernel,
+            "osImage": machine.os_image,
+            "containerRuntimeVersion": runtime_version,
+            "kubeletVersion": KUBERNETES_VERSION,
+            "kubeProxyVersion": "",
+            "operatingSystem": machine.operating_system,
+            "architecture": machine.architecture,
+        },
+    }
+
+
+def conditions(before: list[Obj], limits: Sequence[str], now: datetime) -> list[Obj]:
+    """The kubelet's conditions with a new heartbeat, and those of others as they stand."""
+    wanted = [(kind, "False", reason, message) for kind, reason, message in _HEALTHY]
+    if limits:
+        wanted.append(("ContainersIsolated", "False", "RuntimeLimitations", "; ".join(limits)))
+    wanted.append(("Ready", "True", "KubeletReady", READY_MESSAGE))
+    own = {w[0] for w in wanted}
+    return [c for c in before if c["type"] not in own] + [_condition(before, *w, now) for w in wanted]
+
+
+def _condition(before: list[Obj], kind: str, status: str, reason: str, message: str, now: datetime) -> Obj:
+    old = find_condition(before, kind)
+    changed = timestamp(now) if old is None or old.get("status") != status else old["lastTransitionTime"]
+    return {
+        "type": kind,
+        "status": status,
+        "lastHeartbeatTime": timestamp(now),
+        "lastTransitionTime": changed,
+        "reason": reason,
+        "message": message,
+    }
+
+
+def same_status(one: Obj, other: Obj) -> bool:
+    """Whether two statuses differ in nothing but heartbeats."""
+
+    def stripped(status: Obj) -> Obj:
+        found = [{k: v for k, v in c.items() if k != "lastHeartbeatTime"} for c in status.get("conditions") or []]
+        return {**status, "conditions": found}
+
+    return stripped(one) == stripped(other)
+
+
+def lease(node: Obj, now: datetime) -> Obj:
+    """The Lease that says that the node is alive."""
+    owner = {"apiVersion": "v1", "kind": "Node", "name": name(node), "uid": uid(node)}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": name(node), "namespace": LEASE_NAMESPACE, "ownerReferences": [owner]},
+        "spec": {
+            "holderIdentity": name(node),
+            "leaseDurationSeconds": LEASE_SECONDS,
+            "renewTime": micro_timestamp(now),
+        },
+    }

@@ -1,0 +1,301 @@
+"""Carrying out what `pod_worker` decides for a pod: start, stop, report.
+
+Source: kubelet `kubelet.go` (SyncPod, SyncTerminatingPod, SyncTerminatedPod), `kuberuntime_manager.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from minikctl.api.errors import ApiError
+from minikctl.api.meta import Obj, get_path, name, namespace, uid
+from minikctl.client.events import NORMAL, WARNING
+from minikctl.kubelet import pod_worker
+from minikctl.kubelet.containers import container_config, hostname, plain_config
+from minikctl.kubelet.environment import ConfigError, Facts
+from minikctl.kubelet.images import NotStarted
+from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
+from minikctl.kubelet.status import TERMINAL, View, pod_status
+from minikctl.runtime.interface import (
+    EXITED,
+    READY,
+    ContainerStatus,
+    PodState,
+    RuntimeFailure,
+    SandboxConfig,
+    StartFailure,
+)
+
+if TYPE_CHECKING:
+    from minikctl.kubelet.kubelet import Kubelet, PodRecord
+
+RETRY = 3.0
+"""Seconds after which a start that the runtime refused is tried again."""
+ORPHAN_GRACE = 1.0
+
+
+class PodSync:
+    """The steps of one node's pods. Called for one pod by one thread at a time."""
+
+    def __init__(self, kubelet: Kubelet):
+        self.kubelet = kubelet
+        self.runtime = kubelet.runtime
+        self.clock = kubelet.clock
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, record: PodRecord) -> float | None:
+        """A pod that is to run, or has run to its end."""
+        pod = record.pod
+        state = self.runtime.pod_state(uid(pod))
+        if get_path(pod, "status", "phase") in TERMINAL:
+            return self._settle(record, state)
+        left = self._deadline(pod)
+        if left is not None and left <= 0:
+            record.failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+            self._event(pod, NORMAL, *record.failure)
+            return self._settle(record, state)
+        if state.sandbox is None and not self.runtime.simulated:
+            self._report(record, state)
+        health = self._health(record)
+        actions = pod_worker.compute_actions(pod, state, health)
+        retry = self._apply(record, state, actions)
+        state = self.runtime.pod_state(uid(pod))
+        self._report(record, state)
+        self.kubelet.probes.update(pod)
+        for old in pod_worker.superfluous(state):
+            self.runtime.remove_container(old.id)
+        return _sooner(retry, left)
+
+    def _apply(self, record: PodRecord, state: PodState, actions: Actions) -> float | None:
+        """Take one step; seconds after which to try again what did not succeed."""
+        pod = record.pod
+        if actions.kill_pod:
+            if actions.create_sandbox:
+                self._event(pod, NORMAL, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+            elif not self._stop(record, state, pod_worker.grace_period(pod)):
+                return None
+            if state.sandbox is not None:
+                self.runtime.stop_pod_sandbox(state.sandbox.id)
+            if not actions.create_sandbox:
+                return None
+        if actions.create_sandbox:
+            try:
+                self.runtime.run_pod_sandbox(_sandbox_config(pod, actions.sandbox_attempt))
+            except RuntimeFailure as e:
+                text = f"Failed to create pod sandbox: {e}"
+                self._event(pod, WARNING, "FailedCreatePodSandBox", text)
+                return RETRY
+        for kill in actions.kill:
+            self._kill(record, kill)
+        retry: float | None = None
+        for start in actions.start:
+            retry = _sooner(retry, self._try_start(record, start))
+        return retry
+
+    def _kill(self, record: PodRecord, kill: Kill) -> None:
+        if kill.restart:
+            record.restarting.add(kill.container_id)
+        if kill.container_id not in record.stopping:
+            grace = get_path(record.pod, "spec", "terminationGracePeriodSeconds", default=30)
+            record.stopping[kill.container_id] = float(grace)
+            self._container_event(record.pod, kill.name, NORMAL, "Killing", kill.message)
+            self.runtime.stop_container(kill.container_id, float(grace))
+
+    # ------------------------------------------------------------------ starting one container
+
+    def _try_start(self, record: PodRecord, start: Start) -> float | None:
+        """Start a container, or note why not; seconds until the next attempt."""
+        container, fingerprint = start.spec["name"], pod_worker.spec_hash(start.spec)
+        now = self.clock.monotonic()
+        held = record.held.get(container)
+        if held is not None and held[0] == fingerprint and now < held[1]:
+            return held[1] - now
+        record.held.pop(container, None)
+        try:
+            self._start(record, start)
+        except NotStarted as e:
+            record.waiting[container] = (e.reason, e.message)
+            retry = e.retry or RETRY
+            record.held[container] = (fingerprint, now + retry)
+            return retry
+        record.waiting.pop(container, None)
+        return None
+
+    def _start(self, record: PodRecord, start: Start) -> None:
+        pod, container = record.pod, start.spec["name"]
+        state = self.runtime.pod_state(uid(pod))
+        self._back_off(record, start, state.newest(container))
+        self.kubelet.images.ensure(pod, start.spec, lambda *what: self._container_event(pod, container, *what))
+        sandbox = state.sandbox
+        assert sandbox is not None
+        if self.runtime.simulated:
+            config = plain_config(start)
+        else:
+            facts = Facts(
+                (sandbox.ip or self.kubelet.machine.address,),
+                (self.kubelet.machine.address,),
+                self.kubelet.name,
+                self.kubelet.allocatable,
+            )
+            try:
+                config = container_config(self.kubelet.client, pod, start, facts, ())
+            except ConfigError as e:
+                self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
+                raise NotStarted("CreateContainerConfigError", str(e), retry=RETRY) from None
+            except ApiError as e:
+                raise NotStarted("CreateContainerConfigError", e.message, retry=RETRY) from None
+        try:
+            container_id = self.runtime.create_container(sandbox.id, config)
+        except RuntimeFailure as e:
+            self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
+            raise NotStarted("CreateContainerError", str(e), retry=RETRY) from None
+        self._container_event(pod, container, NORMAL, "Created", "Container created")
+        try:
+            self.runtime.start_container(container_id)
+        except StartFailure as e:
+            self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
+            raise NotStarted("RunContainerError", str(e), retry=RETRY) from None
+        self._container_event(pod, container, NORMAL, "Started", "Container started")
+
+    def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
+        """Hold back a container that failed, longer each time. Raises NotStarted."""
+        if last is None or last.state != EXITED or last.finished_at is None:
+            return
+        pod, container, backoff = record.pod, start.spec["name"], self.kubelet.backoff
+        key = f"{uid(pod)}/{container}/{pod_worker.spec_hash(start.spec)}"
+        ended, now = last.finished_at.timestamp(), self.clock.now().timestamp()
+        wait = backoff.remaining(key, ended, now)
+        if wait <= 0:
+            backoff.next(key, ended, now)
+            return
+        where = f"{name(pod)}_{namespace(pod)}({uid(pod)})"
+        if record.announced.get(container) != last.id:
+            record.announced[container] = last.id
+            text = f"Back-off restarting failed container {container} in pod {where}"
+            self._container_event(pod, container, WARNING, "BackOff", text)
+        shown = _go_duration(backoff.delay(key))
+        message = f"back-off {shown} restarting failed container={container} pod={where}"
+        raise NotStarted("CrashLoopBackOff", message, retry=wait)
+
+    # ------------------------------------------------------------------ ending
+
+    def _stop(self, record: PodRecord, state: PodState, grace: float) -> bool:
+        """Have the pod's containers end, those first whose turn it is; True when none runs any more."""
+        running = pod_worker.stop_order(record.pod, state)
+        for container in running:
+            given = record.stopping.get(container.id)
+            if given is None:
+                text = f"Stopping container {container.name}"
+                self._container_event(record.pod, container.name, NORMAL, "Killing", text)
+            if given is None or grace < given:
+                record.stopping[container.id] = grace
+                self.runtime.stop_container(container.id, grace)
+        if running and self.runtime.simulated:
+            return not any(c.is_running for c in self.runtime.pod_state(uid(record.pod)).containers)
+        return not running
+
+    def _settle(self, record: PodRecord, state: PodState) -> float | None:
+        """A pod that has ended and is not deleted: nothing may run; logs and statuses stay."""
+        done = self._stop(record, state, pod_worker.grace_period(record.pod))
+        if done:
+            self.kubelet.probes.remove(uid(record.pod))
+            if state.sandbox is not None and state.sandbox.state == READY:
+                self.runtime.stop_pod_sandbox(state.sandbox.id)
+        if state.sandbox is not None or record.failure[0]:
+            self._report(record, self.runtime.pod_state(uid(record.pod)), terminal=done)
+        return None
+
+    def terminate(self, record: PodRecord) -> float | None:
+        """A pod that is being deleted: end it, report how it ended, then take the object away."""
+        pod = record.pod
+        state = self.runtime.pod_state(uid(pod))
+        if not self._stop(record, state, max(pod_worker.grace_period(pod), 0.0)):
+            self._report(record, state)
+            return None
+        if state.sandbox is not None:
+            self.runtime.stop_pod_sandbox(state.sandbox.id)
+            self._report(record, self.runtime.pod_state(uid(pod)), terminal=True)
+        self._remove(uid(pod))
+        self.kubelet.writer.delete(pod)
+        return None
+
+    def gone(self, record: PodRecord) -> float | None:
+        """The object is away already (forced deletion): end what still runs."""
+        grace = max(pod_worker.grace_period(record.pod), ORPHAN_GRACE)
+        state = self.runtime.pod_state(uid(record.pod))
+        if self._stop(record, state, grace):
+            self._remove(uid(record.pod))
+            self.kubelet.forget(uid(record.pod))
+        return None
+
+    def orphan(self, pod_uid: str) -> float | None:
+        """Containers of a pod that was deleted while no agent ran."""
+        state = self.runtime.pod_state(pod_uid)
+        running = [c for c in state.containers if c.is_running]
+        for container in running:
+            self.runtime.stop_container(container.id, ORPHAN_GRACE)
+        if not running or self.runtime.simulated:
+            self._remove(pod_uid)
+        return None
+
+    def _remove(self, pod_uid: str) -> None:
+        for sandbox in self.runtime.pod_state(pod_uid).sandboxes:
+            self.runtime.remove_pod_sandbox(sandbox.id)
+
+    # ------------------------------------------------------------------ parts
+
+    def _health(self, record: PodRecord) -> Health:
+        return replace(self.kubelet.probes.health(record.pod), restarting=frozenset(record.restarting))
+
+    def _deadline(self, pod: Obj) -> float | None:
+        started = get_path(pod, "status", "startTime")
+        moment = datetime.fromisoformat(started) if started else None
+        return pod_worker.deadline_exceeded(pod, moment, self.clock.now())
+
+    def _report(self, record: PodRecord, state: PodState, *, terminal: bool = False) -> None:
+        view = View(
+            pod=record.pod,
+            state=state,
+            now=self.clock.now(),
+            scheme=self.runtime.name,
+            host_ips=(self.kubelet.machine.address,),
+            waiting=record.waiting,
+            health=self._health(record),
+            terminal=terminal,
+            failure=record.failure,
+        )
+        self.kubelet.writer.write(record.pod, pod_status(view))
+
+    def _event(self, pod: Obj, event_type: str, reason: str, message: str) -> None:
+        self.kubelet.recorder.event(pod, event_type, reason, message)
+
+    def _container_event(self, pod: Obj, container: str, event_type: str, reason: str, message: str) -> None:
+        from minikctl.kubelet.kubelet import field_path
+
+        self.kubelet.recorder.event(pod, event_type, reason, message, field_path=field_path(pod, container))
+
+
+def _sandbox_config(pod: Obj, attempt: int) -> SandboxConfig:
+    return SandboxConfig(
+        uid=uid(pod),
+        name=name(pod),
+        namespace=namespace(pod),
+        hostname=hostname(pod),
+        attempt=attempt,
+        host_network=bool(pod["spec"].get("hostNetwork")),
+    )
+
+
+def _sooner(*delays: float | None) -> float | None:
+    known: Sequence[float] = [d for d in delays if d is not None]
+    return min(known) if known else None
+
+
+def _go_duration(seconds: float) -> str:
+    from minikctl.api.durations import format_go_duration
+
+    return format_go_duration(seconds)

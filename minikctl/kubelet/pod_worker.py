@@ -1,0 +1,258 @@
+"""What is to be done for one pod: pure decisions from its spec and from what the runtime has of it.
+
+Source: Kubernetes concept "Pod Lifecycle" and "Sidecar Containers", kubelet `kuberuntime_manager.go`
+(computePodActions), `pod_workers.go`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from minikctl.api.meta import Obj, get_path
+from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, PodState
+from minikctl.util.jsonio import compact
+
+ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
+LIVENESS, STARTUP = "liveness", "startup"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start a container: its spec, whether it is an init container, the number of this run."""
+
+    spec: Obj
+    init: bool
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Stop a running container; `message` goes into the Event. `restart`: run it again whatever the policy says."""
+
+    container_id: str
+    name: str
+    message: str
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """One step. kill_pod: stop the sandbox and all in it."""
+
+    kill_pod: bool = False
+    create_sandbox: bool = False
+    sandbox_attempt: int = 0
+    start: tuple[Start, ...] = ()
+    kill: tuple[Kill, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes found, by container id. Containers without a probe appear in no set.
+
+    failed: id → LIVENESS or STARTUP. unstarted: a startup probe has not passed yet. restarting: killed in order to be
+    run again although the restart policy would not (their definition changed).
+    """
+
+    failed: Mapping[str, str] = field(default_factory=dict)
+    unstarted: frozenset[str] = frozenset()
+    unready: frozenset[str] = frozenset()
+    restarting: frozenset[str] = frozenset()
+
+
+def containers_of(pod: Obj) -> list[Obj]:
+    return pod["spec"].get("containers") or []
+
+
+def init_containers_of(pod: Obj) -> list[Obj]:
+    return pod["spec"].get("initContainers") or []
+
+
+def is_sidecar(container: Obj) -> bool:
+    """An init container that goes on running beside the others."""
+    return container.get("restartPolicy") == ALWAYS
+
+
+def restart_policy(pod: Obj) -> str:
+    return str(pod["spec"].get("restartPolicy") or ALWAYS)
+
+
+def spec_hash(container: Obj) -> str:
+    """Changes when the container must be restarted: its name or its image changed."""
+    parts = {"name": container.get("name"), "image": container.get("image")}
+    return hashlib.sha256(compact(parts)).hexdigest()[:8]
+
+
+def compute_actions(pod: Obj, state: PodState, health: Health = Health()) -> Actions:
+    """The next step for a pod that is to run."""
+    sandbox = state.sandbox
+    if sandbox is None or sandbox.state != READY:
+        return _new_sandbox(pod, state)
+    current = PodState(state.uid, state.sandboxes, tuple(c for c in state.containers if c.sandbox_id == sandbox.id))
+    start: list[Start] = []
+    kill: list[Kill] = []
+    initialized, failed = _init_actions(pod, state, current, health, start, kill)
+    if failed:
+        return Actions(kill_pod=True)
+    if not initialized:
+        return Actions(start=tuple(start), kill=tuple(kill))
+    sidecar_starts = len(start)
+    kept = 0
+    for spec in containers_of(pod):
+        status = current.newest(spec["name"])
+        if status is None or not status.is_running:
+            if should_restart(pod, status, health):
+                start.append(Start(spec, False, _attempt(state, spec["name"])))
+            continue
+        reason = _kill_reason(pod, spec, status, health)
+        if reason is None:
+            kept += 1
+        else:
+            kill.append(reason)
+    if kept == 0 and not kill and len(start) == sidecar_starts:
+        return Actions(kill_pod=True)
+    return Actions(start=tuple(start), kill=tuple(kill))
+
+
+def _new_sandbox(pod: Obj, state: PodState) -> Actions:
+    """The pod has no (living) sandbox: a first one, or another after the node went down."""
+    sandbox = state.sandbox
+    attempt = sandbox.attempt + 1 if sandbox else 0
+    if sandbox and state.containers and restart_policy(pod) == NEVER:
+        return Actions(kill_pod=True)
+    wanted = [
+        c for c in containers_of(pod) if not (restart_policy(pod) == ON_FAILURE and _succeeded(state.newest(c["name"])))
+    ]
+    if not wanted:
+        return Actions(kill_pod=True)
+    inits = init_containers_of(pod)
+    first = inits[:1] or wanted
+    start = tuple(Start(c, bool(inits), _attempt(state, c["name"])) for c in first)
+    return Actions(kill_pod=sandbox is not None, create_sandbox=True, sandbox_attempt=attempt, start=start)
+
+
+def _init_actions(
+    pod: Obj, state: PodState, current: PodState, health: Health, start: list[Start], kill: list[Kill]
+) -> tuple[bool, bool]:
+    """Fill in what init containers need; (all are through, the pod has failed)."""
+    inits = init_containers_of(pod)
+    past = any(current.newest(c["name"]) for c in containers_of(pod))
+    reached = max((i for i, c in enumerate(inits) if current.newest(c["name"])), default=0)
+    for i, spec in enumerate(inits):
+        status = current.newest(spec["name"])
+        if is_sidecar(spec):
+            if not _sidecar(pod, spec, status, state, health, start, kill) and not past:
+                return False, False
+            continue
+        if past or i < reached or _succeeded(status):
+            continue
+        if status is None or status.state == CREATED:
+            start.append(Start(spec, True, _attempt(state, spec["name"])))
+        elif status.state == EXITED:
+            if restart_policy(pod) == NEVER:
+                return False, True
+            start.append(Start(spec, True, _attempt(state, spec["name"])))
+        elif (reason := _kill_reason(pod, spec, status, health)) is not None:
+            kill.append(reason)
+        return False, False
+    return True, False
+
+
+def _sidecar(
+    pod: Obj,
+    spec: Obj,
+    status: ContainerStatus | None,
+    state: PodState,
+    health: Health,
+    start: list[Start],
+    kill: list[Kill],
+) -> bool:
+    """Keep a sidecar running; True when those after it may start."""
+    if status is None or not status.is_running:
+        start.append(Start(spec, True, _attempt(state, spec["name"])))
+        return False
+    reason = _kill_reason(pod, spec, status, health)
+    if reason is not None:
+        kill.append(reason)
+        return False
+    return status.id not in health.unstarted
+
+
+def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -> Kill | None:
+    restarts = restart_policy(pod) != NEVER or is_sidecar(spec)
+    changed = bool(status.spec_hash) and status.spec_hash != spec_hash(spec)
+    if changed:
+        message, restarts = f"Container {spec['name']} definition changed", True
+    elif status.id in health.failed:
+        message = f"Container {spec['name']} failed {health.failed[status.id]} probe"
+    else:
+        return None
+    text = f"{message}, will be restarted" if restarts else message
+    return Kill(status.id, status.name, text, restart=changed)
+
+
+def should_restart(pod: Obj, status: ContainerStatus | None, health: Health = Health()) -> bool:
+    """Whether a container that does not run is to be started."""
+    if status is None or status.state == CREATED or status.id in health.restarting:
+        return True
+    if status.is_running:
+        return False
+    policy = restart_policy(pod)
+    return policy == ALWAYS or (policy == ON_FAILURE and status.exit_code != 0)
+
+
+def _succeeded(status: ContainerStatus | None) -> bool:
+    return status is not None and status.state == EXITED and status.exit_code == 0
+
+
+def _attempt(state: PodState, container: str) -> int:
+    newest = state.newest(container)
+    return newest.attempt + 1 if newest else 0
+
+
+# ---------------------------------------------------------------------- ending
+
+
+def stop_order(pod: Obj, state: PodState) -> list[ContainerStatus]:
+    """Which running containers of a pod that ends are to be asked to stop now.
+
+    All at once, but sidecars only when the others are gone, the last one first.
+    """
+    running = [c for c in state.containers if c.is_running]
+    sidecars = [c["name"] for c in init_containers_of(pod) if is_sidecar(c)]
+    others = [c for c in running if c.name not in sidecars]
+    if others:
+        return others
+    for name in reversed(sidecars):
+        found = [c for c in running if c.name == name]
+        if found:
+            return found
+    return []
+
+
+def grace_period(pod: Obj) -> float:
+    """Seconds that the pod's containers get to end by themselves."""
+    asked = get_path(pod, "metadata", "deletionGracePeriodSeconds")
+    if asked is None:
+        asked = get_path(pod, "spec", "terminationGracePeriodSeconds", default=30)
+    return float(asked)
+
+
+def deadline_exceeded(pod: Obj, started: datetime | None, now: datetime) -> float | None:
+    """Seconds until the pod's activeDeadlineSeconds are over (0 or less: they are); None without a deadline."""
+    limit = pod["spec"].get("activeDeadlineSeconds")
+    if limit is None or started is None:
+        return None
+    return float(limit) - (now - started).total_seconds()
+
+
+def superfluous(state: PodState) -> list[ContainerStatus]:
+    """Ended runs that are no longer of use: all but the newest two of each container (current and previous)."""
+    found: list[ContainerStatus] = []
+    for name in dict.fromkeys(c.name for c in state.containers):
+        runs = state.of(name)
+        found += [c for c in runs[2:] if not c.is_running]
+    return found

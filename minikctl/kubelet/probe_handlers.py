@@ -1,0 +1,131 @@
+"""How one probe is made: a command in the container, an HTTP request, a TCP connection.
+
+Messages are those that Kubernetes users know from Go's net packages. Source: kubelet `prober/prober.go`, `pkg/probe`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from minikctl.api.meta import Obj
+from minikctl.runtime.interface import ContainerStatus, Runtime, RuntimeFailure
+
+USER_AGENT = "kube-probe/1.36"
+_BODY = 10 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """ok None: the probe itself could not be made, its result says nothing."""
+
+    ok: bool | None
+    output: str = ""
+
+
+def run(runtime: Runtime, pod: Obj, container: Obj, probe: Obj, status: ContainerStatus) -> Outcome:
+    """Probe once."""
+    timeout = float(probe.get("timeoutSeconds") or 1)
+    if "exec" in probe:
+        return _exec(runtime, status, probe["exec"].get("command") or [], timeout)
+    sandbox = runtime.pod_state(pod["metadata"]["uid"]).sandbox
+    if sandbox is None:
+        return Outcome(None)
+    for kind, handler in (("httpGet", _http), ("tcpSocket", _tcp), ("grpc", _grpc)):
+        if kind in probe:
+            action = probe[kind]
+            try:
+                port = _port(action["port"], container)
+            except ValueError as e:
+                return Outcome(None, str(e))
+            return handler(runtime, sandbox.id, action.get("host") or sandbox.ip, port, action, timeout)
+    return Outcome(None, "missing probe handler")
+
+
+def _port(port: int | str, container: Obj) -> int:
+    """A port's number, given by number or by name. Raises ValueError."""
+    if isinstance(port, int) or port.isdigit():
+        return int(port)
+    for declared in container.get("ports") or []:
+        if declared.get("name") == port:
+            return int(declared["containerPort"])
+    raise ValueError(f"port {port} not found")
+
+
+def _exec(runtime: Runtime, status: ContainerStatus, command: list[str], timeout: float) -> Outcome:
+    try:
+        done = runtime.exec_sync(status.id, command, timeout)
+    except RuntimeFailure as e:
+        return Outcome(None, str(e))
+    if done.exit_code is None:
+        return Outcome(False, f'command timed out: "{" ".join(command)}" timed out after {timeout:g}s')
+    return Outcome(done.exit_code == 0, done.output[:_BODY].decode("utf-8", "replace"))
+
+
+def _tcp(runtime: Runtime, sandbox: str, host: str, port: int, _action: Obj, timeout: float) -> Outcome:
+    try:
+        runtime.dial(sandbox, host, port, timeout).close()
+    except OSError as e:
+        return Outcome(False, dial_error(host, port, e))
+    return Outcome(True)
+
+
+def _grpc(*_args: Any) -> Outcome:
+    return Outcome(None, "gRPC probes are not supported yet")
+
+
+def _http(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, timeout: float) -> Outcome:
+    from http.client import HTTPException
+
+    scheme = (action.get("scheme") or "HTTP").lower()
+    path = action.get("path") or "/"
+    path = path if path.startswith("/") else f"/{path}"
+    url = f"{scheme}://{host}:{port}{path}"
+    try:
+        status, body = _get(runtime, sandbox, scheme, host, port, path, action, timeout)
+    except TimeoutError:
+        why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+        return Outcome(False, f'Get "{url}": {why}')
+    except OSError as e:
+        return Outcome(False, f'Get "{url}": {dial_error(host, port, e)}')
+    except HTTPException as e:
+        return Outcome(False, f'Get "{url}": {str(e) or "EOF"}')
+    if 200 <= status < 400:
+        return Outcome(True, body)
+    return Outcome(False, f"HTTP probe failed with statuscode: {status}")
+
+
+def _get(
+    runtime: Runtime, sandbox: str, scheme: str, host: str, port: int, path: str, action: Obj, timeout: float
+) -> tuple[int, str]:
+    """One request; a redirection to the same host counts as its own status, which is a success."""
+    from http.client import HTTPConnection
+
+    connection = HTTPConnection(host, port, timeout=timeout)
+    sock = runtime.dial(sandbox, host, port, timeout)
+    try:
+        if scheme == "https":
+            import ssl
+
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            sock = context.wrap_socket(sock)
+        connection.sock = sock
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
+        headers |= {h["name"]: h.get("value", "") for h in action.get("httpHeaders") or []}
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(_BODY).decode("utf-8", "replace")
+    finally:
+        connection.close()
+        sock.close()
+
+
+def dial_error(host: str, port: int, error: OSError) -> str:
+    """`dial tcp 127.1.2.3:80: connect: connection refused`."""
+    if isinstance(error, TimeoutError):
+        return f"dial tcp {host}:{port}: i/o timeout"
+    text = os.strerror(error.errno).lower() if error.errno in errno.errorcode else str(error).lower()
+    return f"dial tcp {host}:{port}: connect: {text}"

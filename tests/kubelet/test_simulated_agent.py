@@ -1,0 +1,119 @@
+"""The whole kubelet on the simulated runtime, against the API of a test's own."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from minikctl.api.meta import condition_is
+from minikctl.client import DeleteOptions
+from minikctl.kubelet.agent import make_agent
+from minikctl.kubelet.node import NodeConfig
+from tests.support.cluster import TestCluster
+
+
+@pytest.fixture
+def live(tmp_path):
+    made = TestCluster(tmp_path / "state", live=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def agent(live, tmp_path):
+    nodes = [NodeConfig(f"node-{i}", i) for i in (1, 2)]
+    made = make_agent(live.client, tmp_path / "state", nodes, simulated=True)
+    made.start()
+    yield made
+    made.stop()
+
+
+def until(condition, what="", seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.005)
+    return found
+
+
+def create(cluster, name, node="node-1", **spec):
+    containers = [{"name": "app", "image": "whatever/it:is"}]
+    body = {"metadata": {"name": name}, "spec": {"nodeName": node, "containers": containers, **spec}}
+    return cluster.client.create("pods", body, "default")
+
+
+def fetch(cluster, name):
+    return next((p for p in cluster.client.list("pods", "default")["items"] if p["metadata"]["name"] == name), None)
+
+
+def test_nodes_register(live, agent):
+    node = live.client.get("nodes", "node-2")
+    assert node["metadata"]["labels"]["kubernetes.io/hostname"] == "node-2"
+    assert node["spec"]["podCIDR"] == "10.244.2.0/24"
+    assert condition_is(node, "Ready")
+    assert node["status"]["nodeInfo"]["kubeletVersion"].startswith("v1.36.")
+    lease = live.client.get("leases", "node-2", "kube-node-lease")
+    assert lease["spec"]["holderIdentity"] == "node-2"
+    assert lease["metadata"]["ownerReferences"][0]["uid"] == node["metadata"]["uid"]
+
+
+def test_pods_run_at_once(live, agent):
+    init = {"name": "first", "image": "busybox", "command": ["false"]}
+    create(live, "plain")
+    create(live, "inits", "node-2", initContainers=[init])
+    create(live, "elsewhere", "node-9")
+    for name in ("plain", "inits"):
+        pod = until(lambda: (p := fetch(live, name)) and condition_is(p, "Ready") and p, name)  # noqa: B023
+        assert pod["status"]["phase"] == "Running"
+        assert pod["status"]["podIP"].startswith("10.244.")
+    assert fetch(live, "elsewhere")["status"].get("phase", "Pending") == "Pending"
+    assert pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
+
+
+def test_deletion(live, agent):
+    create(live, "web")
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+    live.client.delete("pods", "web", "default")
+    until(lambda: fetch(live, "web") is None, "gracefully")
+    create(live, "web")
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+    live.client.delete("pods", "web", "default", options=DeleteOptions(grace_period=0))
+    until(lambda: not agent.kubelets["node-1"].records, "forced")
+    until(lambda: not agent.kubelets["node-1"].runtime.pod_uids())
+
+
+def test_a_new_agent_changes_nothing(live, agent, tmp_path):
+    create(live, "web")
+    before = until(lambda: (p := fetch(live, "web")) and condition_is(p, "Ready") and p)
+    agent.stop()
+    again = make_agent(live.client, tmp_path / "state", [NodeConfig("node-1", 1)], simulated=True)
+    again.start()
+    try:
+        until(lambda: again.kubelets["node-1"].records and again.queue.idle)
+        assert fetch(live, "web")["status"] == before["status"]
+        create(live, "next")
+        pod = until(lambda: (p := fetch(live, "next")) and condition_is(p, "Ready") and p)
+        assert pod["status"]["podIP"] != before["status"]["podIP"]
+    finally:
+        again.stop()
+
+
+def test_at_rest_nothing_is_written(live, agent):
+    create(live, "web")
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+    until(lambda: agent.queue.idle)
+    agent.kubelets["node-1"].recorder.flush()
+    version = live.store.current_rv()
+    for pod_uid in list(agent.kubelets["node-1"].records):
+        agent.queue.add(f"node-1/{pod_uid}")
+    until(lambda: agent.queue.idle)
+    assert live.store.current_rv() == version
+
+
+def test_the_writer_and_the_cause_are_in_the_journal(live, agent):
+    created = create(live, "web")
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+    text = b"".join(p.read_bytes() for p in sorted((live.root / "journal").iterdir()))
+    line = next(x for x in text.splitlines() if b"kubelet/node-1" in x and b'"pods/' in x)
+    assert b'"because":' + created["metadata"]["resourceVersion"].encode() in line
