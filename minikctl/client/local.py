@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 from minikctl import KUBERNETES_VERSION
@@ -38,6 +39,19 @@ class LocalClient:
         notifier = Notifier(store.journal_dir).start()
         return cls(APIServer(store, notifier=notifier, clock=clock), actor=actor, user=server.component(actor))
 
+    @classmethod
+    def on_files(
+        cls,
+        state_dir: str | Path,
+        *,
+        actor: str,
+        user: server.User = server.ADMIN,
+        fsync: bool = False,
+        clock: Clock | None = None,
+    ) -> LocalClient:
+        """The same for a moment: no thread, watches poll."""
+        return cls(APIServer(Store(state_dir, fsync=fsync, clock=clock), clock=clock), actor=actor, user=user)
+
     def for_actor(self, actor: str) -> LocalClient:
         """The same connection; writes are noted under another name."""
         other = copy(self)
@@ -48,6 +62,7 @@ class LocalClient:
         self._hub.close()
         if self.api.notifier is not None:
             self.api.notifier.stop()
+        self.api.store.close()
 
     # ------------------------------------------------------------------ kinds
 
@@ -120,11 +135,14 @@ class LocalClient:
         label_selector: str = "",
         field_selector: str = "",
         timeout: float | None = None,
+        include: str = "",
     ) -> Iterator[Event]:
-        selection = self.api.selection(self._kind(kind), namespace, label_selector, field_selector)
+        kind = self._kind(kind)
+        selection = self.api.selection(kind, namespace, label_selector, field_selector)
         with self._request() as ctx:
             stream = self.api.watch(selection, resource_version, ctx)
-        return _events(stream, None if timeout is None else time.monotonic() + timeout)
+        events = _events(stream, None if timeout is None else time.monotonic() + timeout)
+        return _tables(events, kind, include, self.api.clock) if include else events
 
     def reflect(
         self, kind: Kind | str, sink: Sink, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
@@ -267,6 +285,18 @@ class _SharedHub:
     def close(self) -> None:
         if self._hub is not None:
             self._hub.stop()
+
+
+def _tables(events: Iterator[Event], kind: Kind, include: str, clock: Clock) -> Iterator[Event]:
+    try:
+        for event in events:
+            obj = event.object
+            if event.type != "ERROR":
+                version = {"resourceVersion": obj.get("metadata", {}).get("resourceVersion", "")}
+                obj = table(kind, [obj], clock.now(), version, include)
+            yield Event(event.type, obj)
+    finally:
+        events.close()  # type: ignore[attr-defined]
 
 
 def _events(stream: Any, deadline: float | None) -> Iterator[Event]:

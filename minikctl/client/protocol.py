@@ -130,8 +130,12 @@ class Client(Protocol):
         label_selector: str = "",
         field_selector: str = "",
         timeout: float | None = None,
+        include: str = "",
     ) -> Iterator[Event]:
-        """Changes after a resourceVersion, until `timeout` seconds are over; ends, too, when the generator is closed."""
+        """Changes after a resourceVersion, until `timeout` seconds are over; ends, too, when the generator is closed.
+
+        With `include` (as for `table`) every event's object is a Table of one row.
+        """
         ...
 
     def reflect(

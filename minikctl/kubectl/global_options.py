@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from minikctl.kubectl.flags import ARRAY, BOOL, DURATION, INT, STRING, Option
+from minikctl.util.errors import UsageError
+
+if TYPE_CHECKING:
+    from minikctl.kubectl.command import Invocation
 
 GLOBAL_OPTIONS: tuple[Option, ...] = (
     Option("as", STRING, help="Act as this user, or as a service account (system:serviceaccount:NAMESPACE:NAME)."),
@@ -50,3 +57,18 @@ GLOBAL_OPTIONS: tuple[Option, ...] = (
     Option("vmodule", STRING, help="Log levels by file, PATTERN=N,…"),
     Option("warnings-as-errors", BOOL, help="Exit with an error code when the server sent a warning."),
 )
+
+
+def request_timeout(call: Invocation) -> float | None:
+    """Seconds that one request may take by --request-timeout; None for no end. Raises UsageError."""
+    from minikctl.api.durations import parse_go_duration
+
+    text = call.flags.get("request-timeout") or "0"
+    try:
+        seconds = float(int(text)) if re.fullmatch("[0-9]+", text) else parse_go_duration(text)
+    except ValueError:
+        raise UsageError(
+            "invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by "
+            "a corresponding time unit (e.g. 1s | 2m | 3h)"
+        ) from None
+    return seconds or None

@@ -76,9 +76,7 @@ def read(
         except UsageError as e:
             found.append(e)
     if kustomize:
-        from minikctl.kubectl.kustomize import build
-
-        found += [Document(obj, kustomize) for obj in build(call, kustomize)]
+        raise UsageError("kustomizations (-k) come with a later stage of minikctl")
     return found
 
 

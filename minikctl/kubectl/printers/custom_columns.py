@@ -5,13 +5,21 @@ Source: kubectl `pkg/cmd/get/customcolumn.go`.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from minikctl.kubectl import go_format
 from minikctl.kubectl.printers.jsonpath import JSONPath, JSONPathError
 from minikctl.util.errors import UsageError
+
+if TYPE_CHECKING:
+    from minikctl.api.kind import Kind
+    from minikctl.api.meta import Obj
+    from minikctl.kubectl.command import Invocation
+    from minikctl.kubectl.printers import Printer
 
 _RELAXED = re.compile(r"\{\.?([^{}]+)\}|\.?([^{}]+)", re.S)
 _EXPECTED = "Expected format is one line of space separated headers, one line of space separated column specs."
@@ -82,3 +90,33 @@ def from_template(text: str) -> Columns:
     if len(headers) != len(specs):
         raise UsageError(f"number of headers ({len(headers)}) and field specifications ({len(specs)}) don't match")
     return Columns(headers, [relaxed(s) for s in specs])
+
+
+def printer(call: Invocation, wanted: str) -> Printer:
+    """The printer of `-o custom-columns=…`; one table for a list, and headers once. Raises UsageError."""
+    from minikctl.kubectl.printers.columns import render
+
+    head, _, given = wanted.partition("=")
+    given = call.flags.get("template") or given
+    if not given:
+        raise UsageError("custom-columns format specified but no custom columns given")
+    columns = from_spec(given) if head == "custom-columns" else from_template(_template(call, given))
+    headed = head == "custom-columns" and bool(call.flags.get("no-headers"))
+    widths: list[int] = []
+
+    def show(obj: Obj, _kind: Kind | None = None) -> None:
+        nonlocal headed
+        objects = obj["items"] if isinstance(obj.get("items"), list) else [obj]
+        rows = columns.rows(objects)
+        call.out(render(rows if headed else [columns.headers, *rows], widths), end="")
+        headed = True
+
+    return show
+
+
+def _template(call: Invocation, path: str) -> str:
+    try:
+        return Path(call.env.cwd, path).read_text("utf-8", "replace")
+    except OSError as e:
+        reason = os.strerror(e.errno or 0).lower()
+        raise UsageError(f"error reading template {path}, open {path}: {reason}\n") from None
