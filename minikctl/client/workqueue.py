@@ -1,7 +1,7 @@
 """A queue of keys for controllers.
 
 Guarantees: a key is worked on by one worker at a time; a key added while it waits is kept once; a key added while it
-is worked on comes again afterwards. Failed keys wait 5 ms, 10 ms, 20 ms … up to 1,000 s. Each key remembers the
+is worked on comes again afterwards. A key that waits for a later time waits once, for the earliest it was given. Failed keys wait 5 ms, 10 ms, 20 ms … up to 1,000 s. Each key remembers the
 newest change that put it there (`because`).
 
 Source: client-go `util/workqueue`.
@@ -31,6 +31,8 @@ class WorkQueue:
         self._dirty: dict[str, int | None] = {}
         self._working: set[str] = set()
         self._later: list[tuple[float, int, str, int | None]] = []
+        self._due: dict[str, float] = {}
+        """When a delayed key is due: a key waits once, for the earliest of its times."""
         self._serial = count()
         self._failures: dict[str, int] = {}
         self._down = False
@@ -38,6 +40,11 @@ class WorkQueue:
 
     def __len__(self) -> int:
         return len(self._ready)
+
+    def due_in(self) -> float | None:
+        """Seconds until the next delayed key is due; None when there is none."""
+        with self._condition:
+            return self._later[0][0] - self._monotonic() if self._later else None
 
     @property
     def idle(self) -> bool:
@@ -64,7 +71,11 @@ class WorkQueue:
             self.add(key, because)
             return
         with self._condition:
-            heapq.heappush(self._later, (self._monotonic() + seconds, next(self._serial), key, because))
+            due = self._monotonic() + seconds
+            if self._down or due >= self._due.get(key, due + 1):
+                return
+            self._due[key] = due
+            heapq.heappush(self._later, (due, next(self._serial), key, because))
             self._condition.notify()
 
     def add_rate_limited(self, key: str, because: int | None = None) -> None:
@@ -103,8 +114,10 @@ class WorkQueue:
     def _promote(self) -> None:
         now = self._monotonic()
         while self._later and self._later[0][0] <= now:
-            _, _, key, because = heapq.heappop(self._later)
-            self.add(key, because)
+            due, _, key, because = heapq.heappop(self._later)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self.add(key, because)
 
     def done(self, key: str) -> None:
         """The worker is through with a key it got."""
@@ -118,4 +131,5 @@ class WorkQueue:
         with self._condition:
             self._down = True
             self._later.clear()
+            self._due.clear()
             self._condition.notify_all()

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 
 from minikctl.controllers.base import Context, Controller
 
-FRAME = frozenset({"base", "manager", "expectations"})
+FRAME = frozenset({"base", "manager", "common"})
 
 
 def controller_classes() -> list[type[Controller]]:

@@ -63,3 +63,17 @@ def test_a_later_key_keeps_a_worker_waiting_no_longer_than_needed() -> None:
     queue = WorkQueue()
     queue.add_after("soon", 0.01, 5)
     assert queue.get(timeout=10) == ("soon", 5)
+
+
+def test_a_delayed_key_waits_once_for_its_earliest_time() -> None:
+    clock = FakeClock()
+    queue = WorkQueue("", clock.monotonic)
+    queue.add_after("a", 600, 1)
+    queue.add_after("a", 5, 2)
+    queue.add_after("a", 60, 3)
+    assert queue.due_in() == 5
+    clock.advance(5)
+    assert queue.get(timeout=0) == ("a", 2)
+    queue.done("a")
+    clock.advance(1000)
+    assert queue.get(timeout=0) is None and queue.due_in() is None

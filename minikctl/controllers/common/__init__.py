@@ -1,0 +1,1 @@
+"""What several controllers share: owning objects, counting what was asked for, creating and judging pods."""

@@ -1,0 +1,5 @@
+"""deployment-controller: moves pods from one template to the next, through ReplicaSets."""
+
+from minikctl.controllers.deployment.controller import DeploymentController
+
+CONTROLLER = DeploymentController

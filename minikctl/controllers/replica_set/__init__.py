@@ -1,0 +1,5 @@
+"""replicaset-controller: keeps the asked-for number of pods running."""
+
+from minikctl.controllers.replica_set.controller import ReplicaSetController
+
+CONTROLLER = ReplicaSetController

@@ -1,0 +1,35 @@
+"""Fixtures: a cluster whose clock stands still, with a fake kubelet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from minikctl.controllers.base import Controller
+from minikctl.util.clock import FakeClock
+from tests.support.cluster import TestCluster
+from tests.support.control_plane import ControlPlane
+from tests.support.fake_kubelet import FakeKubelet
+
+MakePlane = Callable[..., ControlPlane]
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[TestCluster]:
+    """A cluster on which time passes only when the test says so."""
+    made = TestCluster(tmp_path / "state", clock=FakeClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plane_of(still: TestCluster) -> MakePlane:
+    """`plane_of(DeploymentController, …)`: these controllers, and a fake kubelet unless `kubelet=False`."""
+
+    def make(*classes: type[Controller], kubelet: bool = True, **options: object) -> ControlPlane:
+        served = FakeKubelet(still.client, clock=still.clock) if kubelet else None
+        return ControlPlane(still, classes, kubelet=served, **options)  # type: ignore[arg-type]
+
+    return make
