@@ -1,0 +1,1 @@
+"""The cluster as processes and files on this machine: where its state is, starting, stopping, supervising."""

@@ -42,12 +42,10 @@ def open_connection(call: Invocation) -> Connection:
 
 
 def _local(state_dir: Path, call: Invocation) -> Any:
-    from minikctl.apiserver.server import APIServer
     from minikctl.client.local import LocalClient
-    from minikctl.store import Store
 
     hook = call.env.ensure_running
     if hook is not None:
         hook(state_dir)
     actor = "-".join(call.path.split()[:2])
-    return LocalClient(APIServer(Store(state_dir), clock=call.env.clock), actor=actor)
+    return LocalClient.on_files(state_dir, actor=actor, clock=call.env.clock)

@@ -1,0 +1,166 @@
+"""Which directory is the local cluster, and what its `cluster.json` says.
+
+`cluster.json` makes a directory a cluster of ours: without it nothing in the directory is touched. Cheap to import:
+every command passes through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from minikctl.util.errors import EnvironmentProblem
+
+FILE = "cluster.json"
+FORMAT = "minikctl/1"
+VARIABLE = "MINIKCTL_STATE"
+POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
+
+OWN_FOLDERS = ("registry", "journal", "run", "pods", "pki")
+OWN_FILES = (FILE, "lock", "kubeconfig")
+"""Everything that a cluster writes into its directory."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The content of cluster.json. `nodes`, `simulated` and `fsync` can be changed by the next start."""
+
+    uid: str
+    created: str
+    nodes: int = 1
+    simulated: bool = False
+    fsync: bool = False
+    podCIDR: str = POD_CIDR
+    serviceCIDR: str = SERVICE_CIDR
+    port: int = 0
+    """Where the HTTPS API server of this cluster listens."""
+
+    @property
+    def server(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    def node_names(self) -> list[str]:
+        return [f"node-{i}" for i in range(1, self.nodes + 1)]
+
+    def with_(self, **changes: Any) -> Cluster:
+        return replace(self, **changes)
+
+
+def load(state_dir: Path) -> Cluster | None:
+    """The cluster in a directory, None when there is none. Raises EnvironmentProblem when its file cannot be used."""
+    import json
+
+    path = state_dir / FILE
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as e:
+        raise EnvironmentProblem(f"{path}: {e.strerror}") from None
+    except ValueError as e:
+        raise EnvironmentProblem(f"{path}: not valid JSON: {e}") from None
+    given = data.get("format") if isinstance(data, dict) else None
+    if not str(given).startswith("minikctl/"):
+        raise EnvironmentProblem(f"{path}: not a file of minikctl's; choose another directory with --state-dir")
+    if given != FORMAT:
+        raise EnvironmentProblem(f"{path}: format {given} is not known to this version of minikctl ({FORMAT})")
+    known = {f.name for f in fields(Cluster)}
+    try:
+        return Cluster(**{k: v for k, v in data.items() if k in known})
+    except TypeError as e:
+        raise EnvironmentProblem(f"{path}: {e}") from None
+
+
+def is_ours(state_dir: Path) -> bool:
+    try:
+        return load(state_dir) is not None
+    except EnvironmentProblem:
+        return False
+
+
+def save(state_dir: Path, cluster: Cluster) -> None:
+    """Write cluster.json, whole or not at all. Raises EnvironmentProblem."""
+    from minikctl.util.files import atomic_write
+    from minikctl.util.jsonio import indented
+
+    try:
+        atomic_write(state_dir / FILE, indented({"format": FORMAT, **asdict(cluster)}))
+    except OSError as e:
+        raise EnvironmentProblem(f"cannot write {state_dir / FILE}: {e.strerror}") from None
+
+
+def ensure(state_dir: Path, **settings: Any) -> Cluster:
+    """The cluster in a directory, made when there is none. Raises EnvironmentProblem for a directory of others.
+
+    Safe against another process doing the same: the file appears once, and the first one counts.
+    """
+    import os
+    import uuid
+    from datetime import UTC, datetime
+
+    from minikctl.util.files import private_folder, temporary_beside, write_private
+    from minikctl.util.jsonio import indented
+
+    found = load(state_dir)
+    if found is not None:
+        return found
+    _refuse_foreign(state_dir)
+    uid = str(uuid.uuid4())
+    created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    made = Cluster(uid, created, port=20000 + int(uid[:8], 16) % 10000).with_(**settings)
+    try:
+        private_folder(state_dir)
+        state_dir.chmod(0o700)
+        temporary = temporary_beside(state_dir / FILE)
+        write_private(temporary, indented({"format": FORMAT, **asdict(made)}))
+        try:
+            os.link(temporary, state_dir / FILE)
+        except FileExistsError:
+            return load(state_dir) or made
+        finally:
+            os.unlink(temporary)
+    except OSError as e:
+        raise EnvironmentProblem(f"cannot make the state directory {state_dir}: {e.strerror}") from None
+    return made
+
+
+def _refuse_foreign(state_dir: Path) -> None:
+    """A directory that holds anything we did not put there is somebody's."""
+    try:
+        present = {p.name for p in state_dir.iterdir()}
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        raise EnvironmentProblem(f"{state_dir} is not a directory") from None
+    except OSError as e:
+        raise EnvironmentProblem(f"{state_dir}: {e.strerror}") from None
+    foreign = sorted(n for n in present - {"README.md", *OWN_FOLDERS, *OWN_FILES} if not n.startswith("."))
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
+        raise EnvironmentProblem(
+            f"{state_dir} is not a state directory of minikctl: it holds {shown}; choose another with --state-dir"
+        )
+
+
+# ---------------------------------------------------------------------- which directory
+
+
+def given(flag: str, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """The directory named by --state-dir or $MINIKCTL_STATE."""
+    named = flag or environ.get(VARIABLE, "")
+    return (cwd / Path(named).expanduser()).absolute() if named else None
+
+
+def nearest(environ: Mapping[str, str], cwd: Path) -> Path:
+    """Without a name: the nearest `state/` upward that is a cluster, the checkout's own, or the user's."""
+    for folder in (cwd, *cwd.parents):
+        if (folder / "state" / FILE).exists() and is_ours(folder / "state"):
+            return folder / "state"
+    checkout = Path(__file__).resolve().parent.parent.parent
+    if (checkout / "pyproject.toml").exists() and (checkout / "state" / "README.md").exists():
+        return checkout / "state"
+    home = environ.get("XDG_STATE_HOME") or ""
+    base = Path(home) if home.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".local" / "state"
+    return base / "minikctl"

@@ -1,0 +1,1 @@
+"""Commands about the cluster itself; `dispatch` finds them beside kubectl's."""

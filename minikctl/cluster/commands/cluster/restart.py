@@ -1,0 +1,26 @@
+"""`minikctl cluster restart`."""
+
+from __future__ import annotations
+
+from minikctl.cluster import start
+from minikctl.cluster.commands.cluster.start import SETTINGS, described, settings, wait
+from minikctl.kubectl import kubeconfig
+from minikctl.kubectl.command import Command, Invocation
+
+
+def run(call: Invocation) -> None:
+    directory = kubeconfig.local_directory(call)
+    given = settings(call)
+    if directory.is_dir():
+        start.stop(directory)
+    start.start(directory, **given)
+    call.out(f"The cluster in {directory} is ready: {described(directory, wait(call, directory))}")
+
+
+COMMAND = Command(
+    name="restart",
+    summary="Stop and start the cluster, with other settings if any are given",
+    use="restart [--nodes N] [--simulated] [--fsync]",
+    options=SETTINGS,
+    run=run,
+)

@@ -1,0 +1,75 @@
+"""`minikctl cluster start`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from minikctl.cluster import start
+from minikctl.kubectl import kubeconfig
+from minikctl.kubectl.command import Command, Invocation
+from minikctl.kubectl.flags import BOOL, INT, Option
+from minikctl.util.errors import UsageError
+
+MOST_NODES = 5000
+
+SETTINGS = (
+    Option("nodes", INT, default=1, help="How many nodes: node-1, node-2, …"),
+    Option("simulated", BOOL, help="Nodes run no processes; their pods are Running and Ready at once."),
+    Option("fsync", BOOL, help="Flush every write to the disk: survives a power cut, costs a millisecond a write."),
+)
+
+
+def settings(call: Invocation) -> dict[str, Any]:
+    """The settings that were given; what was not given stays as it is. Raises UsageError."""
+    given = {o.name: call.flags.get(o.name) for o in SETTINGS if call.flags.changed(o.name)}
+    if not 1 <= given.get("nodes", 1) <= MOST_NODES:
+        raise UsageError(f"--nodes must be between 1 and {MOST_NODES}")
+    return given
+
+
+def run(call: Invocation) -> None:
+    if call.args:
+        raise call.usage_error(f"unknown argument {call.args[0]!r}")
+    directory = kubeconfig.local_directory(call)
+    fresh = start.start(directory, **settings(call))
+    ready = wait(call, directory)
+    state = "is ready" if fresh else "is running already"
+    call.out(f"The cluster in {directory} {state}: {described(directory, ready)}")
+
+
+def wait(call: Invocation, directory: Path) -> int:
+    """Wait for the nodes, with a progress line on a terminal only."""
+    err = call.env.stderr
+    if not err.isatty():
+        return start.wait_ready(directory)
+
+    def progress(text: str) -> None:
+        err.write(f"\r{text} …\x1b[K")
+        err.flush()
+
+    try:
+        return start.wait_ready(directory, progress)
+    finally:
+        err.write("\r\x1b[K")
+
+
+def described(directory: Path, ready: int) -> str:
+    from minikctl.client.state_dir import load
+
+    cluster = load(directory)
+    kind = "simulated " if cluster and cluster.simulated else ""
+    return f"{ready} {kind}node{'' if ready == 1 else 's'} ready"
+
+
+COMMAND = Command(
+    name="start",
+    summary="Start the cluster and wait until its nodes are ready",
+    use="start [--nodes N] [--simulated] [--fsync]",
+    options=SETTINGS,
+    examples=(
+        ("Start a cluster with one node", "minikctl cluster start"),
+        ("Start one with three nodes that run no processes", "minikctl cluster start --nodes 3 --simulated"),
+    ),
+    run=run,
+)

@@ -1,0 +1,121 @@
+"""What the supervisor's children run. Each is forked from a process that has everything imported, and never returns."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from minikctl.client.state_dir import Cluster
+from minikctl.cluster import layout
+from minikctl.cluster.layout import Component
+
+log = logging.getLogger("cluster")
+
+
+def preload() -> None:
+    """Import in the parent what the children need: they start in milliseconds and share the memory."""
+    from importlib import import_module
+
+    from minikctl.api.kinds import all_kinds
+    from minikctl.controllers.manager import controller_classes
+    from minikctl.scheduler.plugins import all_plugins
+
+    for module in ("apiserver.hand_edits", "kubelet.agent", "scheduler.scheduler", "client.hub", "client.local"):
+        import_module(f"minikctl.{module}")
+    all_kinds()
+    controller_classes()
+    all_plugins()
+
+
+def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int) -> None:
+    """Be this component until SIGTERM. `parent_alive` is a pipe that ends when the supervisor does."""
+    _follow_parent(parent_alive)
+    if component.name == layout.CONTROLLER_MANAGER:
+        controller_manager(state_dir, cluster)
+    else:
+        from minikctl.kubelet.agent import run_agent
+        from minikctl.kubelet.node import NodeConfig
+
+        nodes = [NodeConfig(name, index=int(name.rpartition("-")[2])) for name in component.nodes]
+        run_agent(state_dir, nodes, component.simulated)
+
+
+def _follow_parent(pipe: int) -> None:
+    """A component does not outlive its supervisor: the next one starts its own."""
+
+    def wait() -> None:
+        while os.read(pipe, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(5)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def controller_manager(state_dir: Path, cluster: Cluster) -> None:
+    """kube-controller-manager and kube-scheduler in one process: one journal reader, shared caches."""
+    from dataclasses import asdict
+
+    from minikctl.apiserver.hand_edits import HandEdits
+    from minikctl.client.informer import InformerFactory
+    from minikctl.client.local import LocalClient
+    from minikctl.controllers.base import Context
+    from minikctl.controllers.manager import Manager
+    from minikctl.scheduler.scheduler import Scheduler
+
+    stop = stop_event()
+    client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync)
+    informers = InformerFactory(client)
+    manager = Manager(Context(client, informers, settings=asdict(cluster)))
+    scheduler = Scheduler(client, informers)
+    edits = HandEdits(client.api, client.for_actor("hand"))
+    manager.start()
+    scheduler.start()
+    edits.start()
+    log.info("controllers, scheduler and the watch for hand edits are running")
+    stop.wait()
+    edits.stop()
+    scheduler.stop()
+    manager.stop()
+    client.close()
+
+
+def stop_event() -> threading.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return stop
+
+
+def start_logging(component: str) -> None:
+    """klog's shape, to stderr, which is the component's log file."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("watchdog").setLevel(logging.WARNING)
+    log.info("%s started, pid %d", component, os.getpid())
+
+
+class _Formatter(logging.Formatter):
+    """`I1121 05:08:01.123456 1234 scheduler.py:42] text`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import time
+
+        moment = time.gmtime(record.created)
+        micros = int(record.created % 1 * 1e6)
+        head = f"{record.levelname[0]}{time.strftime('%m%d %H:%M:%S', moment)}.{micros:06d} {record.process:7d}"
+        text = f"{head} {record.filename}:{record.lineno}] {record.getMessage()}"
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text

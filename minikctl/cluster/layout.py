@@ -1,0 +1,57 @@
+"""The processes of a cluster: their names, files and titles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from minikctl.client.state_dir import Cluster
+
+SUPERVISOR = "supervisor"
+CONTROLLER_MANAGER = "controller-manager"
+KUBELET = "kubelet"
+SIMULATED = "simulated-nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A child of the supervisor. `nodes` are those that a kubelet agent is responsible for."""
+
+    name: str
+    nodes: tuple[str, ...] = ()
+    simulated: bool = False
+
+    @property
+    def title(self) -> str:
+        """What `ps` shows."""
+        return f"minikctl: {self.shown}"
+
+    @property
+    def shown(self) -> str:
+        if not self.nodes:
+            return self.name
+        return f"{KUBELET} {SIMULATED}" if self.simulated else f"{KUBELET} {self.nodes[0]}"
+
+
+def components(cluster: Cluster) -> list[Component]:
+    """Everything that the supervisor keeps alive: one agent a node, or one for all simulated nodes."""
+    names = cluster.node_names()
+    if cluster.simulated:
+        agents = [Component(f"{KUBELET}-{SIMULATED}", tuple(names), True)]
+    else:
+        agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names]
+    return [Component(CONTROLLER_MANAGER), *agents]
+
+
+def pid_file(state_dir: Path, component: str) -> Path:
+    return state_dir / "run" / f"{component}.pid"
+
+
+def log_file(state_dir: Path, component: str) -> Path:
+    return state_dir / "run" / f"{component}.log"
+
+
+def known(state_dir: Path) -> list[str]:
+    """The components that have left a pid file, the supervisor first."""
+    names = sorted(p.stem for p in (state_dir / "run").glob("*.pid"))
+    return sorted(names, key=lambda n: (n != SUPERVISOR, n != CONTROLLER_MANAGER, n))

@@ -1,0 +1,286 @@
+"""The supervisor: `python -m minikctl.cluster.supervisor --state-dir X`. Keeps the cluster's processes alive.
+
+Guarantees: one supervisor a state directory; a component that dies comes back, at once the first time and at longer
+distances (up to 5 s) when it keeps dying; components end with their supervisor, whatever ended it; when the state
+directory disappears, everything that belonged to it ends.
+
+It has one thread and opens nothing that a child must not share, so that forking is safe. All modules are imported and
+the files of a new cluster are written before the first fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+from minikctl.client.state_dir import Cluster, load
+from minikctl.cluster import components, layout, processes
+from minikctl.cluster.layout import SUPERVISOR, Component
+from minikctl.util.errors import EnvironmentProblem
+
+log = logging.getLogger("supervisor")
+LOOK_SECONDS = 2.0
+"""How often the state directory is looked for."""
+STOP_SECONDS = 5.0
+"""What a component gets between SIGTERM and SIGKILL."""
+FIRST_DELAY, LONGEST_DELAY, GOOD_RUN = 0.1, 5.0, 10.0
+LOG_BYTES = 8 << 20
+
+
+class Child:
+    """A component and the process that is it, if any."""
+
+    def __init__(self, component: Component):
+        self.component = component
+        self.process: processes.Process | None = None
+        self.started_at = 0.0
+        self.start_due = 0.0
+        self.delay = 0.0
+        self.restarts = 0
+
+
+class Supervisor:
+    """See the module's docstring. `run` returns when everything has ended."""
+
+    def __init__(self, state_dir: Path, cluster: Cluster):
+        self.state_dir = state_dir
+        self.cluster = cluster
+        self.identity = _identity(state_dir)
+        self.children = [Child(c) for c in layout.components(cluster)]
+        self.stopping = False
+        self._signals, self._signals_in = os.pipe()
+        self._alive, self._alive_in = os.pipe()
+
+    def run(self) -> None:
+        self._catch_signals()
+        next_look = time.monotonic() + LOOK_SECONDS
+        while not self.stopping:
+            self._start_due()
+            now = time.monotonic()
+            due = [c.start_due for c in self.children if c.process is None]
+            select.select([self._signals], [], [], max(0.0, min([next_look, *due]) - now))
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._signals, 4096)
+            self._reap()
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + LOOK_SECONDS
+                self._look()
+        self._stop()
+
+    # ------------------------------------------------------------------ parts
+
+    def _catch_signals(self) -> None:
+        os.set_blocking(self._signals, False)
+        os.set_blocking(self._signals_in, False)
+
+        def stop(_number: int, _frame: object) -> None:
+            self.stopping = True
+
+        signal.set_wakeup_fd(self._signals_in)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGCHLD, lambda _n, _f: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _start_due(self) -> None:
+        for child in self.children:
+            if child.process is None and child.start_due <= time.monotonic():
+                self._start(child)
+
+    def _start(self, child: Child) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(child)
+        child.process = processes.of(pid, child.restarts)
+        child.started_at = time.monotonic()
+        with contextlib.suppress(EnvironmentProblem):
+            processes.write(layout.pid_file(self.state_dir, child.component.name), child.process)
+
+    def _become(self, child: Child) -> None:
+        """In the child: never returns."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
+            for fd in (self._signals, self._signals_in, self._alive_in):
+                os.close(fd)
+            _set_title(child.component.title)
+            _redirect_output(layout.log_file(self.state_dir, child.component.name))
+            components.start_logging(child.component.shown)
+            gc.enable()
+            components.run(child.component, self.state_dir, self.cluster, self._alive)
+            code = 0
+        except BaseException:
+            log.exception("%s failed", child.component.shown)
+        finally:
+            with contextlib.suppress(Exception):
+                sys.stderr.flush()
+            os._exit(code)
+
+    def _reap(self) -> None:
+        """Take note of children that have ended."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for child in self.children:
+                if child.process is not None and child.process.pid == pid:
+                    self._ended(child, status)
+
+    def _ended(self, child: Child, status: int) -> None:
+        ran = time.monotonic() - child.started_at
+        child.process = None
+        if self.stopping:
+            return
+        child.restarts += 1
+        child.delay = 0.0 if ran > GOOD_RUN else min(max(child.delay * 2, FIRST_DELAY), LONGEST_DELAY)
+        child.start_due = time.monotonic() + child.delay
+        code = os.waitstatus_to_exitcode(status)
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        log.warning("%s %s after %.1f s; starting it again in %.1f s", child.component.shown, how, ran, child.delay)
+
+    def _look(self) -> None:
+        """Is the state directory still there, and still the same? Keep logs small."""
+        if _identity(self.state_dir) != self.identity:
+            self.stopping = True
+            return
+        for name in [SUPERVISOR, *(c.component.name for c in self.children)]:
+            _keep_small(layout.log_file(self.state_dir, name))
+
+    def _stop(self) -> None:
+        log.info("stopping")
+        running = [c.process for c in self.children if c.process is not None]
+        processes.end(running, STOP_SECONDS, idle=self._reap)
+        kill_containers(self.state_dir)
+        if _identity(self.state_dir) == self.identity:
+            for child in self.children:
+                layout.pid_file(self.state_dir, child.component.name).unlink(missing_ok=True)
+            log.info("stopped")
+            layout.pid_file(self.state_dir, SUPERVISOR).unlink(missing_ok=True)
+
+
+def kill_containers(state_dir: Path) -> None:
+    """End every container process of a cluster, whether its agent lives or not."""
+    try:
+        from minikctl.kubelet.agent import kill_everything
+
+        kill_everything(state_dir)
+    except Exception:
+        log.exception("cannot end the containers of %s", state_dir)
+
+
+def _identity(state_dir: Path) -> tuple[int, int] | None:
+    """Names the directory as long as it is a cluster; a new one of the same name is another."""
+    try:
+        (state_dir / "cluster.json").stat()
+        stat = state_dir.stat()
+        return stat.st_dev, stat.st_ino
+    except OSError:
+        return None
+
+
+def _set_title(title: str) -> None:
+    from setproctitle import setproctitle
+
+    setproctitle(title)
+
+
+def _redirect_output(path: Path) -> None:
+    """stdout and stderr append to a log file; stdin is empty."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(null, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    os.close(null)
+    os.close(log_fd)
+
+
+def _keep_small(path: Path) -> None:
+    """Keep one old log; writers append, so the file can be emptied under them."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size > LOG_BYTES:
+            import shutil
+
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            os.truncate(path, 0)
+
+
+def _end_leftovers(state_dir: Path) -> None:
+    """Components of a supervisor that was killed end by themselves; make sure before starting new ones."""
+    left = []
+    for name in layout.known(state_dir):
+        process = processes.read(layout.pid_file(state_dir, name))
+        if name != SUPERVISOR and process is not None and process.alive:
+            left.append(process)
+    processes.end(left, STOP_SECONDS)
+    for name in layout.known(state_dir):
+        if name != SUPERVISOR:
+            layout.pid_file(state_dir, name).unlink(missing_ok=True)
+
+
+def prepare(state_dir: Path, cluster: Cluster) -> None:
+    """Write what a cluster starts with; nodes that the settings no longer have are removed."""
+    from minikctl.api.errors import ApiError
+    from minikctl.apiserver.bootstrap import bootstrap
+    from minikctl.client.local import LocalClient
+
+    client = LocalClient.on_files(state_dir, actor="minikctl-cluster", fsync=cluster.fsync)
+    try:
+        bootstrap(client.api)
+        wanted = set(cluster.node_names())
+        for node in client.list("nodes")["items"]:
+            name = node["metadata"]["name"]
+            if name.startswith("node-") and name[5:].isdigit() and name not in wanted:
+                with contextlib.suppress(ApiError):
+                    client.delete("nodes", name)
+    finally:
+        client.close()  # its lock must not be shared with children
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Take the place of the supervisor of a state directory. Exit code 1 when another one has it."""
+    words = sys.argv[1:] if argv is None else argv
+    if len(words) != 2 or words[0] != "--state-dir":
+        sys.stderr.write("usage: python -m minikctl.cluster.supervisor --state-dir DIRECTORY\n")
+        return 2
+    state_dir = Path(words[1])
+    os.umask(0o077)
+    _set_title(f"minikctl: supervisor {state_dir}")
+    components.start_logging("supervisor")
+    try:
+        cluster = load(state_dir)
+        if cluster is None:
+            raise EnvironmentProblem(f"{state_dir} is not a state directory of minikctl")
+        other = processes.read(layout.pid_file(state_dir, SUPERVISOR))
+        if other is not None and other.alive:
+            raise EnvironmentProblem(f"a supervisor is running already, pid {other.pid}")
+        _end_leftovers(state_dir)
+        components.preload()
+        prepare(state_dir, cluster)
+        supervisor = Supervisor(state_dir, cluster)
+        processes.write(layout.pid_file(state_dir, SUPERVISOR), processes.of(os.getpid()))
+    except Exception as e:
+        log.error("cannot start: %s", e, exc_info=not isinstance(e, EnvironmentProblem))
+        return 1
+    gc.collect()
+    gc.freeze()
+    supervisor.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
