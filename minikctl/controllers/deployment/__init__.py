@@ -2,4 +2,6 @@
 
 from minikctl.controllers.deployment.controller import DeploymentController
 
+__all__ = ["DeploymentController"]
+
 CONTROLLER = DeploymentController

@@ -2,4 +2,6 @@
 
 from minikctl.controllers.replica_set.controller import ReplicaSetController
 
+__all__ = ["ReplicaSetController"]
+
 CONTROLLER = ReplicaSetController
