@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from minikctl.api.meta import Obj, annotations_of, with_metadata
-from minikctl.api.meta import Obj, annotations_of, with_metadata
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.dry_run import SERVER
@@ -41,13 +40,6 @@ def change_cause(call: Invocation) -> str:
 
 def recorded(call: Invocation, obj: Obj) -> Obj:
     """With --record, a copy of the object that is annotated with the command line."""
-    if not call.flags.get("record"):
-        return obj
-    return with_metadata(obj, annotations={**annotations_of(obj), CHANGE_CAUSE: change_cause(call)})
-
-
-def recorded(call: Invocation, obj: Obj) -> Obj:
-    """With --record a copy that carries the command line, else the object itself."""
     if not call.flags.get("record"):
         return obj
     return with_metadata(obj, annotations={**annotations_of(obj), CHANGE_CAUSE: change_cause(call)})

@@ -7,7 +7,20 @@ from typing import Any
 
 from minikctl.api.durations import human, parse_time
 from minikctl.api.meta import Obj
+from minikctl.kubectl.go_format import sprint as go
 
+__all__ = [
+    "access_modes",
+    "age",
+    "go",
+    "go_reference",
+    "labels",
+    "or_none",
+    "plain_time",
+    "rfc1123",
+    "storage_class",
+    "yes_no",
+]
 _ZERO_TIME = "Mon, 01 Jan 0001 00:00:00 +0000"
 
 
@@ -28,22 +41,6 @@ def age(text: str | None, now: datetime) -> str:
 def yes_no(value: Any) -> str:
     """True or False, `<unset>` for None."""
     return "<unset>" if value is None else "True" if value else "False"
-
-
-def go(value: Any) -> str:
-    """A value as Go's `%v` prints it."""
-    match value:
-        case None:
-            return "<nil>"
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:g}" if abs(value) < 1e21 else f"{value:e}"
-        case list():
-            return "[" + " ".join(go(v) for v in value) + "]"
-        case dict():
-            return "map[" + " ".join(f"{k}:{go(v)}" for k, v in sorted(value.items())) + "]"
-    return str(value)
 
 
 def go_reference(value: Obj | None, kind: str = "LocalObjectReference", fields: tuple[str, ...] = ("name",)) -> str:
