@@ -213,6 +213,29 @@ def from_label_selector(selector: Obj | None) -> Selector:
     return Selector(tuple(terms))
 
 
+def to_label_selector(text: str) -> Obj:
+    """`app=web,tier in (a,b)` as a metav1.LabelSelector object. Raises SelectorError for what it cannot say."""
+    try:
+        terms = _Parser(text).parse() if text.strip() else []
+    except SelectorError as e:
+        raise SelectorError(f'couldn\'t parse the selector string "{text}": {e}') from None
+    words = {word: name for name, word in _EXPRESSION.items()}
+    labels: dict[str, str] = {}
+    expressions: list[Obj] = []
+    for term in terms:
+        if term.operator == "=":
+            labels[term.key] = term.values[0]
+        elif term.operator in ("gt", "lt"):
+            raise SelectorError(f'"{term.operator}" isn\'t supported in label selectors')
+        elif term.operator not in words:
+            raise SelectorError(f'"{term.operator}" is not a valid label selector operator')
+        else:
+            expression = {"key": term.key, "operator": words[term.operator], "values": sorted(term.values)}
+            expressions.append({k: v for k, v in expression.items() if v})
+    selector = {"matchLabels": labels, "matchExpressions": expressions}
+    return {k: v for k, v in selector.items() if v}
+
+
 def from_labels(labels: Mapping[str, str] | None) -> Selector:
     """A plain map, as in Service.spec.selector."""
     return Selector(tuple(Requirement(k, "=", (v,)) for k, v in sorted((labels or {}).items())))

@@ -8,6 +8,7 @@ options with `no_value` (`--dry-run`).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +16,11 @@ from typing import Any
 from minikctl.api.durations import parse_go_duration
 from minikctl.util.errors import UsageError
 
-STRING, BOOL, INT, FLOAT, DURATION, LIST, ARRAY, COUNT = (
+STRING, BOOL, INT, INT32, FLOAT, DURATION, LIST, ARRAY, COUNT = (
     "string",
     "bool",
     "int",
+    "int32",
     "float",
     "duration",
     "strings",
@@ -27,7 +29,7 @@ STRING, BOOL, INT, FLOAT, DURATION, LIST, ARRAY, COUNT = (
 )
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-_ZERO: dict[str, Any] = {STRING: "", BOOL: False, INT: 0, FLOAT: 0.0, DURATION: 0.0, LIST: [], ARRAY: [], COUNT: 0}
+_ZERO: dict[str, Any] = {STRING: "", BOOL: False, INT: 0, INT32: 0, FLOAT: 0.0, DURATION: 0.0, LIST: [], ARRAY: [], COUNT: 0}
 
 
 @dataclass(frozen=True)
@@ -206,11 +208,8 @@ def convert(option: Option, text: str) -> Any:
             if text in _TRUE or text in _FALSE:
                 return text in _TRUE
             raise ValueError(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-        case "int" | "count":
-            try:
-                return int(text, 10)
-            except ValueError:
-                raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+        case "int" | "int32" | "count":
+            return _integer(text, 31 if option.type == INT32 else 63)
         case "float":
             try:
                 return float(text)
@@ -223,6 +222,15 @@ def convert(option: Option, text: str) -> Any:
         case "stringArray":
             return [text]
     return text
+
+
+def _integer(text: str, bits: int) -> int:
+    if not re.fullmatch("[-+]?[0-9]+", text):
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    value = int(text)
+    if not -(2**bits) <= value < 2**bits:
+        raise ValueError(f'strconv.ParseInt: parsing "{text}": value out of range')
+    return value
 
 
 def require(options: Iterable[Option], flags: Flags) -> None:
