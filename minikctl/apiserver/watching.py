@@ -25,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a kind a request is about."""
+    """Which objects of a kind a request is about. What it matches are stored objects, what it shows is in `kind`'s version."""
 
     kind: Kind
     namespace: str = ""
@@ -41,7 +41,7 @@ class Selection:
     def _matches_now(self, obj: Obj) -> bool:
         if self.labels and not self.labels.matches(obj["metadata"].get("labels") or {}):
             return False
-        return not self.fields or self.fields.matches(self.kind.fields_of(obj))
+        return not self.fields or self.fields.matches(self.kind.stored.fields_of(obj))
 
     def _matched_before(self, record: Record, now: bool) -> bool:
         if not record.was:
@@ -52,7 +52,7 @@ class Selection:
             return False
         if not self.fields:
             return True
-        fields = self.kind.fields_of(record.object) | record.was.get("fields", {})
+        fields = self.kind.stored.fields_of(record.object) | record.was.get("fields", {})
         return self.fields.matches(fields)
 
     def event(self, record: Record) -> Event | None:
@@ -62,11 +62,11 @@ class Selection:
             return None
         now = self._matches_now(obj)
         if record.type != MODIFIED:
-            return Event(record.type, obj) if now else None
+            return Event(record.type, self.kind.shown(obj)) if now else None
         before = self._matched_before(record, now)
         if now:
-            return Event(MODIFIED if before else ADDED, obj)
-        return Event(DELETED, obj) if before else None
+            return Event(MODIFIED if before else ADDED, self.kind.shown(obj))
+        return Event(DELETED, self.kind.shown(obj)) if before else None
 
 
 class WatchStream:

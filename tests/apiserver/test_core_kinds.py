@@ -127,7 +127,7 @@ def test_slice_defaults_and_fixed_type(cluster: TestCluster) -> None:
         ({"addressType": "X"}, 'addressType: Unsupported value: "X": supported values: "FQDN", "IPv4", "IPv6"'),
         ({"endpoints": [{"addresses": []}]}, "endpoints[0].addresses: Required value: must contain at least 1 address"),
         ({"endpoints": [{"addresses": ["::2"]}]}, 'endpoints[0].addresses[0]: Invalid value: "::2": must be a valid IPv4 address'),
-        ({"addressType": "FQDN", "endpoints": [{"addresses": ["a.b"]}]}, "should be a domain with at least three segments"),
+        ({"addressType": "FQDN", "endpoints": [{"addresses": ["ab"]}]}, "should be a domain with at least two segments"),
         ({"ports": [{"name": "a", "port": 1}, {"name": "a", "port": 2}]}, 'ports[1].name: Duplicate value: "a"'),
         ({"ports": [{"port": 99999}]}, "ports[0].port: Invalid value: 99999: must be between 1 and 65535, inclusive"),
     ],

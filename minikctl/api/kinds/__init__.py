@@ -25,7 +25,10 @@ def _load(module: str) -> tuple[Kind, ...]:
 
 @cache
 def all_kinds() -> tuple[Kind, ...]:
-    """Every built-in kind, core first, then by group and name. Raises ValueError when two claim the same resource."""
+    """Every built-in kind, core first, then by group and name, a stored version before those made from it.
+
+    Raises ValueError when two claim the same resource.
+    """
     found: dict[tuple[str, str, str], Kind] = {}
     for module in iter_modules([str(Path(__file__).parent)]):
         for kind in _load(module.name):
@@ -33,7 +36,9 @@ def all_kinds() -> tuple[Kind, ...]:
             if key in found:
                 raise ValueError(f"two kinds claim {kind.api_version} {kind.plural}")
             found[key] = kind
-    return tuple(sorted(found.values(), key=lambda k: (k.group != "", k.group, k.plural, k.version)))
+    return tuple(
+        sorted(found.values(), key=lambda k: (k.group != "", k.group, k.plural, k.conversion is not None, k.version))
+    )
 
 
 def _snake(kind: str) -> str:

@@ -1,6 +1,16 @@
-"""ClusterRole."""
+"""ClusterRole: what is allowed everywhere, or in the namespaces where a RoleBinding names it."""
 
+from minikctl.api.errors import FieldError
 from minikctl.api.kind import Kind
+from minikctl.api.meta import Obj
+from minikctl.api.names import path_segment
+
+
+def validate(obj: Obj) -> list[FieldError]:
+    from minikctl.api.validation import rbac
+
+    return rbac.rules(obj.get("rules"), namespaced=False) + rbac.aggregation(obj.get("aggregationRule"))
+
 
 KIND = Kind(
     group="rbac.authorization.k8s.io",
@@ -9,4 +19,7 @@ KIND = Kind(
     plural="clusterroles",
     type="rbac/v1.ClusterRole",
     namespaced=False,
+    allow_create_on_update=True,
+    validate_name=path_segment,
+    validate=validate,
 )

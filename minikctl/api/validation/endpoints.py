@@ -134,15 +134,15 @@ def _slice_address(address: str, kind: str, at: str) -> list[FieldError]:
 
 
 def fully_qualified(name: str, at: str) -> list[FieldError]:
-    """A domain name with at least three labels, perhaps with a dot at its end."""
+    """A domain name with at least two labels, perhaps with a dot at its end."""
     if not name:
         return [field_required(at)]
     bare = name.removesuffix(".")
     problems = dns_subdomain(bare)
     if problems:
-        return [field_invalid(at, bare, m) for m in problems]
-    if bare.count(".") < 2:
-        return [field_invalid(at, bare, "should be a domain with at least three segments separated by dots")]
+        return [field_invalid(at, bare, ",".join(problems))]
+    if "." not in bare:
+        return [field_invalid(at, bare, "should be a domain with at least two segments separated by dots")]
     return []
 
 
