@@ -10,13 +10,17 @@ from minikctl.kubectl.help import show_help
 from minikctl.util.errors import Exit
 
 
-def run_group(package: str) -> Run:
-    """The run function of a group in `package`: help on stderr and exit 1, as kubectl does, or an error for a word."""
+def run_group(package: str, *, stdout: bool = False) -> Run:
+    """The run function of a group in `package`: help and exit 1, as kubectl does, or an error for a word.
+
+    kubectl shows the help of most groups on stderr; `stdout` is for those where it does not.
+    """
 
     def run(call: Invocation) -> int:
         if call.args:
             raise call.usage_error(f'unknown command "{" ".join(call.args)}"')
-        show_help(Found(call.command, call.path, package), replace(call.env, stdout=call.env.stderr))
+        env = call.env if stdout else replace(call.env, stdout=call.env.stderr)
+        show_help(Found(call.command, call.path, package), env)
         raise Exit(1)
 
     return run

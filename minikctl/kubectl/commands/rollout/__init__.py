@@ -17,5 +17,5 @@ COMMAND = Command(
         ("How far is it?", "rollout status daemonset/foo"),
         ("Start all pods anew", "rollout restart deployment/abc"),
     ),
-    run=run_group,
+    run=run_group(__name__, stdout=True),
 )

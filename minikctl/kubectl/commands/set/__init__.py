@@ -9,5 +9,5 @@ COMMAND = Command(
     group="Basic (Beginner)",
     use="set SUBCOMMAND",
     description="Change single features of objects that are there already.",
-    run=run_group,
+    run=run_group(__name__),
 )
