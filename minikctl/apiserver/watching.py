@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
 from minikctl.api.selectors import EVERYTHING, FieldSelector, Selector
+from minikctl.api.watch import Event
 from minikctl.store import ADDED, DELETED, MODIFIED, Record, Watch
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A watch event. type: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR (then object is a Status)."""
-
-    type: str
-    object: Obj
 
 
 @dataclass(frozen=True, slots=True)

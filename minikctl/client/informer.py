@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects, key
 from minikctl.api.selectors import Selector
-from minikctl.client.protocol import Client, Stop
+from minikctl.api.watch import Stop
+from minikctl.client.protocol import Client
 
 Indexer = Callable[[Obj], Iterable[str]]
 

@@ -12,11 +12,12 @@ from minikctl import KUBERNETES_VERSION
 from minikctl.api.errors import ApiError, no_such_resource
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
+from minikctl.api.watch import Event, Sink, Stop
 from minikctl.apiserver import request as server
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.table import table
 from minikctl.client.cause import because
-from minikctl.client.protocol import DeleteOptions, Event, Sink, Stop, Stream, WriteOptions
+from minikctl.client.protocol import DeleteOptions, Stream, WriteOptions
 from minikctl.store import Compacted, Notifier, Store
 from minikctl.util.clock import Clock
 
@@ -277,7 +278,7 @@ class _SharedHub:
 
     def get(self) -> Any:
         if self._hub is None:
-            from minikctl.client.hub import JournalHub
+            from minikctl.apiserver.hub import JournalHub
 
             self._hub = JournalHub(self._api)
         return self._hub
@@ -307,7 +308,7 @@ def _events(stream: Any, deadline: float | None) -> Iterator[Event]:
                 return
             try:
                 for event in stream.next(left):
-                    yield Event(event.type, event.object)
+                    yield event
             except Compacted as e:
                 raise ApiError(410, "Expired", str(e)) from None
     finally:

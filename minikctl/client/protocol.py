@@ -13,16 +13,7 @@ from typing import Any, Protocol
 
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
-
-Stop = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A watch event. type: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
-
-    type: str
-    object: Obj
+from minikctl.api.watch import Event, Sink, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +35,6 @@ class DeleteOptions:
     uid: str = ""
     resource_version: str = ""
     dry_run: bool = False
-
-
-class Sink(Protocol):
-    """What a reflector feeds: first everything, then each change."""
-
-    def replace(self, objects: list[Obj]) -> None: ...
-
-    def apply(self, event_type: str, obj: Obj) -> None: ...
 
 
 class Stream(Protocol):

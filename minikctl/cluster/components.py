@@ -24,7 +24,7 @@ def preload() -> None:
     from minikctl.controllers.manager import controller_classes
     from minikctl.scheduler.plugins import all_plugins
 
-    for module in ("apiserver.hand_edits", "kubelet.agent", "scheduler.scheduler", "client.hub", "client.local"):
+    for module in ("apiserver.hand_edits", "kubelet.agent", "scheduler.scheduler", "apiserver.hub", "client.local"):
         import_module(f"minikctl.{module}")
     all_kinds()
     controller_classes()

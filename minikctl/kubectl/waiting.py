@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind
-from minikctl.client.protocol import Event
+from minikctl.client import Event
 from minikctl.kubectl.command import Invocation
 
 WEEK = 168 * 3600.0

@@ -130,7 +130,7 @@ def test_a_reader_left_behind_starts_again(live: TestCluster, monkeypatch: pytes
     cache = factory.informer("configmaps")
     factory.start()
     hub = live.client._hub.get()
-    with hub._lock:  # the hub cannot read while the journal runs away from it
+    with hub.lock:  # the hub cannot read while the journal runs away from it
         for i in range(30):
             live.client.create("cm", {"metadata": {"name": f"a{i}"}}, "default")
     live.client.create("cm", {"metadata": {"name": "last"}}, "default")
