@@ -10,8 +10,8 @@ from minikctl.api.meta import Obj
 
 def default(obj: Obj) -> None:
     parameters = (obj.get("spec") or {}).get("parameters")
-    if parameters is not None:
-        parameters.setdefault("scope", "Cluster")
+    if parameters is not None and parameters.get("scope") is None:
+        parameters["scope"] = "Cluster"
 
 
 def validate(obj: Obj) -> list[FieldError]:
