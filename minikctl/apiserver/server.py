@@ -9,12 +9,13 @@ from typing import Any
 from minikctl.api.errors import ApiError, bad_request, conflict, gone, method_not_supported, no_such_resource, not_found
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects
+from minikctl.api.watch import Event
 from minikctl.api.selectors import SelectorError, parse_field_selector, parse_label_selector
 from minikctl.apiserver import deletion, patching, subresources
 from minikctl.apiserver.registry import CONFLICT_TRIES, Registry, storage_prefix
 from minikctl.apiserver.request import Context, DeleteOptions
 from minikctl.apiserver.resources import Resources
-from minikctl.apiserver.watching import Event, Selection, WatchStream
+from minikctl.apiserver.watching import Selection, WatchStream
 from minikctl.store import ADDED, Compacted, FutureVersion, Notifier, Store, StoreMissing, StoreMoved, Watch
 from minikctl.util.clock import Clock, SystemClock
 

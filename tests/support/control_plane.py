@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
-from minikctl.client.hub import JournalHub
+from minikctl.apiserver.hub import JournalHub
 from minikctl.client.informer import InformerFactory
 from minikctl.controllers.base import Context, Controller
 from minikctl.controllers.manager import Manager
