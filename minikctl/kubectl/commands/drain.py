@@ -12,7 +12,7 @@ from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, strategy
 from minikctl.kubectl.flags import BOOL, DURATION, INT, Option
 from minikctl.kubectl.printers import printer
 from minikctl.kubectl.resolve import SELECTOR, Target
-from minikctl.util.errors import Aggregate, UsageError
+from minikctl.util.errors import Exit, UsageError
 
 
 def run(call: Invocation) -> None:
@@ -24,22 +24,22 @@ def run(call: Invocation) -> None:
             raise UsageError("--pod-selector=<pod_selector> must be a valid label selector") from None
     found = nodes.targets(call)
     nodes.cordon(call, found, True, dry_run)
-    problems: list[Exception] = []
-    remaining: list[str] = []
+    remaining: list[tuple[str, str]] = []
     for target in found:
         wrong = _drain(call, target, dry_run)
         if not wrong:
             printer(call, "drained", dry_run=dry_run)(target.obj or {}, target.kind)
             continue
-        text = wrong[0] if len(wrong) == 1 else f"[{', '.join(map(str, wrong))}]"
+        text = str(wrong[0]) if len(wrong) == 1 else f"[{', '.join(map(str, wrong))}]"
         call.err(f'error: unable to drain node "{target.name}" due to error: {text}, continuing command...')
-        problems += wrong
-        remaining.append(target.name)
+        remaining.append((target.name, text))
     if remaining:
         call.err("There are pending nodes to be drained:")
-        for name in remaining:
+        for name, _ in remaining:
             call.err(f" {name}")
-        raise problems[0] if len(problems) == 1 else Aggregate(problems)
+        for _, text in remaining:
+            call.err(text)
+        raise Exit(1)
 
 
 def _drain(call: Invocation, target: Target, dry_run: str) -> list[Exception]:
