@@ -35,7 +35,7 @@ def open_connection(call: Invocation) -> Connection:
     target = kubeconfig.resolve(call)
     if target.state_dir is None:
         raise UsageError(
-            f'context "{target.context}" does not point at a local cluster; other servers come with stage 2'
+            f'context "{target.context}" does not point at a local cluster; only the local cluster can be reached yet'
         )
     client: Any = _local(target.state_dir, call)
     return Connection(client, target.namespace, target.context, target.state_dir)
@@ -45,7 +45,7 @@ def _local(state_dir: Path, call: Invocation) -> Any:
     from minikctl.client.local import LocalClient
 
     hook = call.env.ensure_running
-    if hook is not None:
+    if hook is not None and call.flags.get("dry-run") not in ("client", "unchanged"):
         hook(state_dir)
     actor = "-".join(call.path.split()[:2])
     return LocalClient.on_files(state_dir, actor=actor, clock=call.env.clock)
