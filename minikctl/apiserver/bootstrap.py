@@ -1,20 +1,108 @@
-"""What a new cluster contains before anybody has asked for anything."""
+"""What a fresh control plane has before anybody asks for anything.
+
+Guarantee: after `bootstrap`, all of it exists; what is there already is left as it is, so a second run writes nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
 from minikctl.api.errors import ApiError
-from minikctl.apiserver.request import Context
-from minikctl.apiserver.server import APIServer
+from minikctl.api.meta import Obj, name, timestamp
+from minikctl.apiserver.request import Context, component
+from minikctl.apiserver.services import SERVICE_CIDR
 
-NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+if TYPE_CHECKING:
+    from minikctl.apiserver.server import APIServer
+
+ACTOR = "kube-apiserver"
+NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
+API_SERVICE_IP = "10.96.0.1"
+HTTPS_PORT = 6443
 
 
-def bootstrap(api: APIServer) -> None:
-    """Create the system's own objects where they are missing. Safe to call at every start."""
-    kind = api.kind("namespaces")
-    for name in NAMESPACES:
+def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT) -> None:
+    """Create what is missing. `https_port`: where the API server itself listens, for the Service `kubernetes`."""
+    ctx = Context(user=component("apiserver"), actor=ACTOR)
+    _ensure(api, ctx, "namespaces", lambda: ({"metadata": {"name": n}} for n in NAMESPACES), NAMESPACES)
+    _ensure(api, ctx, "priorityclasses", _priority_classes)
+    _service_cidr(api, ctx)
+    service = _api_service(https_port)
+    _ensure(api, ctx, "services", lambda: [service], ("kubernetes",), namespace="default")
+    from minikctl.apiserver.auth import default_roles
+
+    _ensure(api, ctx, "clusterroles", default_roles.cluster_roles)
+    _ensure(api, ctx, "clusterrolebindings", default_roles.cluster_role_bindings)
+
+
+def _ensure(
+    api: APIServer,
+    ctx: Context,
+    resource: str,
+    objects: Callable[[], Iterable[Obj]],
+    names: tuple[str, ...] = (),
+    namespace: str = "",
+) -> None:
+    """Create those of `objects` that do not exist. With `names`, look at these alone instead of at all there are."""
+    kind = api.kind(resource)
+    if names:
+        present = {n for n in names if api.registry.find(kind, namespace, n) is not None}
+        if len(present) == len(names):
+            return
+    else:
+        present = {name(o) for o in api.read_all(resource, namespace)}
+    for obj in objects():
+        if name(obj) in present:
+            continue
         try:
-            api.create(kind, "", {"metadata": {"name": name}}, Context(actor="kube-apiserver"))
+            api.create(kind, namespace, obj, ctx)
         except ApiError as e:
-            if e.reason != "AlreadyExists":
+            if e.reason != "AlreadyExists":  # another process starts the same cluster
                 raise
+
+
+def _priority_classes() -> Iterable[Obj]:
+    from minikctl.api.kinds.priority_class import SYSTEM
+
+    described = {
+        "system-node-critical": "Used for system critical pods that must not be moved from their current node.",
+        "system-cluster-critical": "Used for system critical pods that must run in the cluster, but can be moved to "
+        "another node if necessary.",
+    }
+    for title, value in SYSTEM.items():
+        yield {"metadata": {"name": title}, "value": value, "description": described[title]}
+
+
+def _service_cidr(api: APIServer, ctx: Context) -> None:
+    kind = api.kind("servicecidrs")
+    if api.registry.find(kind, "", "kubernetes") is not None:
+        return
+    _ensure(
+        api,
+        ctx,
+        "servicecidrs",
+        lambda: [{"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [SERVICE_CIDR]}}],
+    )
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "lastTransitionTime": timestamp(api.clock.now()),
+        "reason": "",
+        "message": "Kubernetes Service CIDR is ready",
+    }
+    api.patch(kind, "", "kubernetes", "merge", {"status": {"conditions": [ready]}}, ctx, "status")
+
+
+def _api_service(https_port: int) -> Obj:
+    port = {"name": "https", "protocol": "TCP", "port": 443, "targetPort": https_port}
+    return {
+        "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": API_SERVICE_IP,
+            "ipFamilyPolicy": "SingleStack",
+            "sessionAffinity": "None",
+            "ports": [port],
+        },
+    }

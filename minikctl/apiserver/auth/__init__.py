@@ -1,0 +1,1 @@
+"""Who may do what: the default roles, and the tokens of service accounts."""

@@ -1,0 +1,55 @@
+"""What a fresh control plane has."""
+
+from minikctl.apiserver.bootstrap import bootstrap
+from minikctl.client.local import LocalClient
+from tests.support.cluster import TestCluster
+
+
+def names(client: LocalClient, resource: str) -> list[str]:
+    return [o["metadata"]["name"] for o in client.list(resource)["items"]]
+
+
+def test_a_fresh_control_plane(cluster: TestCluster) -> None:
+    bootstrap(cluster.api)
+    client = cluster.client
+    assert names(client, "ns") == ["default", "kube-node-lease", "kube-public", "kube-system"]
+    assert names(client, "pc") == ["system-cluster-critical", "system-node-critical"]
+    service = client.get("svc", "kubernetes", "default")
+    assert service["metadata"]["labels"] == {"component": "apiserver", "provider": "kubernetes"}
+    assert service["spec"]["clusterIPs"] == ["10.96.0.1"]
+    assert service["spec"]["ports"] == [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 6443}]
+    assert client.get("servicecidrs", "kubernetes")["status"]["conditions"][0]["status"] == "True"
+    assert {"cluster-admin", "admin", "edit", "view", "system:node"} <= set(names(client, "clusterroles"))
+
+
+def test_the_second_run_writes_nothing(cluster: TestCluster) -> None:
+    bootstrap(cluster.api)
+    before = cluster.store.current_rv()
+    bootstrap(cluster.api)
+    assert cluster.store.current_rv() == before
+
+
+def test_what_was_deleted_comes_back_and_what_was_changed_stays(cluster: TestCluster) -> None:
+    bootstrap(cluster.api)
+    cluster.client.delete("clusterroles", "view")
+    cluster.client.patch("clusterroles", "edit", {"rules": []})
+    bootstrap(cluster.api)
+    assert cluster.client.get("clusterroles", "view")["rules"]
+    assert not cluster.client.get("clusterroles", "edit")["rules"]
+
+
+def test_aggregated_roles_have_the_rules_of_their_parts(cluster: TestCluster) -> None:
+    bootstrap(cluster.api)
+    roles = {o["metadata"]["name"]: o for o in cluster.client.list("clusterroles")["items"]}
+    part = roles["system:aggregate-to-edit"]
+    label = "rbac.authorization.k8s.io/aggregate-to-edit"
+    assert part["metadata"]["labels"] == {"kubernetes.io/bootstrapping": "rbac-defaults", label: "true"}
+    assert roles["edit"]["aggregationRule"]["clusterRoleSelectors"] == [{"matchLabels": {label: "true"}}]
+    assert all(r in roles["edit"]["rules"] for r in part["rules"] + roles["view"]["rules"])
+    assert all(r in roles["admin"]["rules"] for r in roles["edit"]["rules"])
+
+
+def test_bindings(cluster: TestCluster) -> None:
+    bootstrap(cluster.api)
+    rows = cluster.client.table("clusterrolebindings", name="cluster-admin")["rows"]
+    assert rows[0]["cells"][1:2] + rows[0]["cells"][3:] == ["ClusterRole/cluster-admin", "", "system:masters", ""]
