@@ -77,6 +77,19 @@ def invocation(cwd: Path, *argv: str, **environ: str) -> Invocation:
     return Invocation(Command("get", "", lambda _c: None), "kubectl get", env, bind(GLOBAL_OPTIONS, parsed.flags), [])
 
 
+def test_what_we_write_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_text: str) -> None:
+        raise AssertionError("read by the YAML library")
+
+    monkeypatch.setattr(yaml_in, "loads", fail)
+    for _ in range(20):  # uids begin with digits and letters
+        state_dir.ensure(tmp_path / "state")
+        path = own.ensure(tmp_path / "state")
+        assert files.read(path).current_context == "minikctl"
+        for name in ("cluster.json", "kubeconfig"):
+            (tmp_path / "state" / name).unlink()
+
+
 @pytest.fixture
 def clusters(tmp_path: Path) -> dict[str, Path]:
     """Two clusters, `here` (the nearest from `work`) and `there`; a foreign kubeconfig, `production`."""

@@ -25,7 +25,7 @@ def parse(text: str) -> Any:
 
 
 _LINE = re.compile(r"^( *)((?:- )*)(?:([A-Za-z][A-Za-z0-9_.@/-]*):(?: (.*))?|(.*))$")
-_PLAIN = re.compile(r"^[A-Za-z/][A-Za-z0-9_./@+=:-]*$")
+_PLAIN = re.compile(r"^(?:[A-Za-z/][A-Za-z0-9_./@+=:-]*|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 _NAMED: dict[str, Any] = {"null": None, "true": True, "false": False, "{}": {}, "[]": [], '""': ""}
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off"})
 
