@@ -26,16 +26,11 @@ def _quoted(char: str) -> str:
 
 
 def number(value: float) -> str:
-    """%v of a float64: the shortest digits, an exponent below 1e-4 and from 1e21 on."""
+    """%v of a float64: the shortest digits, an exponent below 1e-4 and from a million on."""
     if value != value:
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
-    return exponent_number(value, 21)
-
-
-def exponent_number(value: float, limit: int) -> str:
-    """The shortest digits; in exponent form when the exponent is below -4 or at least `limit`."""
     from decimal import Decimal
 
     sign, figures, power = Decimal(repr(value)).as_tuple()
@@ -44,7 +39,7 @@ def exponent_number(value: float, limit: int) -> str:
     minus, exponent = ("-" if sign else ""), shift + len(digits) - 1
     if digits == "0":
         return f"{minus}0"
-    if exponent < -4 or exponent >= limit:
+    if exponent < -4 or exponent >= 6:
         mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
         return f"{minus}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
     if shift >= 0:
@@ -81,11 +76,15 @@ def syntax(value: Any) -> str:
         return "map[string]interface {}{" + ", ".join(f"{quote(k)}:{syntax(value[k])}" for k in sorted(value)) + "}"
     if isinstance(value, list | tuple):
         return "[]interface {}{" + ", ".join(map(syntax, value)) + "}"
-    return exponent_number(value, 6) if isinstance(value, float) else sprint(value)
+    return sprint(value)
+
+
+class Int(int):
+    """Go's `int`: constants, lengths and positions. JSON's integers are int64."""
 
 
 def type_name(value: Any) -> str:
-    """%T of decoded JSON."""
+    """%T of decoded JSON, and of `Int`."""
     if value is None:
         return "<nil>"
     if isinstance(value, bool):
@@ -93,7 +92,46 @@ def type_name(value: Any) -> str:
     if isinstance(value, str):
         return "string"
     if isinstance(value, int):
-        return "int64"
+        return "int" if isinstance(value, Int) else "int64"
     if isinstance(value, float):
         return "float64"
     return "map[string]interface {}" if isinstance(value, dict) else "[]interface {}"
+
+
+_SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
+
+
+def unquote(text: str, quote: str) -> str:
+    """Go's string escapes, in either kind of quotes. Raises ValueError."""
+    if "\\" not in text:
+        return text
+    out, i = bytearray(), 0
+    while i < len(text):
+        char = text[i]
+        i += 1
+        if char != "\\":
+            out += char.encode()
+            continue
+        kind = text[i : i + 1]
+        i += 1
+        if kind in _SIMPLE_ESCAPES and kind:
+            out += _SIMPLE_ESCAPES[kind].encode()
+        elif kind == quote:
+            out += kind.encode()
+        elif kind in ("x", "u", "U"):
+            size = {"x": 2, "u": 4, "U": 8}[kind]
+            code = int(text[i : i + size].rjust(1, "-"), 16)
+            out += bytes([code]) if kind == "x" else chr(code).encode()
+            i += size
+        elif kind and kind in "01234567":
+            out.append(int(text[i - 1 : i + 2], 8))
+            i += 2
+        else:
+            raise ValueError(text)
+    return out.decode("utf-8", "replace")
+
+
+def unicode(char: str) -> str:
+    """%#U: `U+0026 '&'`."""
+    shown = f" '{char}'" if char.isprintable() else ""
+    return f"U+{ord(char):04X}{shown}"

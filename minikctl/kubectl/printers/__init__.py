@@ -203,15 +203,13 @@ def _template_printer(call: Invocation, head: str, text: str) -> Printer:
     def show(obj: Obj, _kind: Kind | None = None) -> None:
         from minikctl.kubectl.printers.json_out import compact
 
-        data = gotemplate.floats(obj)
         try:
-            for piece in template.execute(data, missing_is_error=missing_is_error):
-                call.out(piece, end="")
+            template.execute(obj, call.env.stdout.write, missing_is_error=missing_is_error)
         except gotemplate.TemplateError as e:
             call.out(
                 f"Error executing template: {e}. Printing more information for debugging the template:\n"
                 f"\ttemplate was:\n\t\t{text}\n\traw data was:\n\t\t{compact(obj)}\n"
-                f"\tobject given to template engine was:\n\t\t{go_format.sprint(data)}\n"
+                f"\tobject given to template engine was:\n\t\t{go_format.sprint(obj)}\n"
             )
             raise UsageError(f"error executing template {go_format.quote(text)}: {e}") from None
 

@@ -94,7 +94,7 @@ class _Parser:
                 self.at -= 1
                 out.append(self.identifier())
             else:
-                raise JSONPathError(f"unrecognized character in action: {_unicode(char)}")
+                raise JSONPathError(f"unrecognized character in action: {go_format.unicode(char)}")
 
     def recursive(self, out: list[Node]) -> None:
         if out and out[-1].kind == "recursive":
@@ -128,7 +128,7 @@ class _Parser:
             self.at += 1
         word = self.text[begin : self.at]
         if re.fullmatch(r"[+-]?\d+", word):
-            return Node("value", int(word))
+            return Node("value", go_format.Int(word))
         try:
             return Node("value", float(word))
         except ValueError:
@@ -145,7 +145,7 @@ class _Parser:
                 break
         word = self.text[begin : self.at]
         try:
-            return Node("text", unquote(word[1:-1], end))
+            return Node("text", go_format.unquote(word[1:-1], end))
         except ValueError:
             raise JSONPathError(f"unquote string {word} error invalid syntax") from None
 
@@ -217,45 +217,6 @@ def _slice(text: str) -> Node:
         else:
             params.append((params[0][0] + 1, True, True) if i == 1 else (0, False, False))
     return Node("array", params)
-
-
-_SIMPLE_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
-
-
-def unquote(text: str, quote: str) -> str:
-    """Go's string escapes, in either kind of quotes. Raises ValueError."""
-    if "\\" not in text:
-        return text
-    out, i = bytearray(), 0
-    while i < len(text):
-        char = text[i]
-        i += 1
-        if char != "\\":
-            out += char.encode()
-            continue
-        kind = text[i : i + 1]
-        i += 1
-        if kind in _SIMPLE_ESCAPES and kind:
-            out += _SIMPLE_ESCAPES[kind].encode()
-        elif kind == quote:
-            out += kind.encode()
-        elif kind in ("x", "u", "U"):
-            size = {"x": 2, "u": 4, "U": 8}[kind]
-            code = int(text[i : i + size].rjust(1, "-"), 16)
-            out += bytes([code]) if kind == "x" else chr(code).encode()
-            i += size
-        elif kind and kind in "01234567":
-            out.append(int(text[i - 1 : i + 2], 8))
-            i += 2
-        else:
-            raise ValueError(text)
-    return out.decode("utf-8", "replace")
-
-
-def _unicode(char: str) -> str:
-    """%#U: `U+0026 '&'`."""
-    shown = f" '{char}'" if char.isprintable() else ""
-    return f"U+{ord(char):04X}{shown}"
 
 
 # ---------------------------------------------------------------------- walking
