@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from minikctl.api import quantity
 from minikctl.api.meta import Obj, annotations_of
+from minikctl.api.names import dns_label
 
 _OLD_LABELS = {
     "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
@@ -33,11 +34,28 @@ _OLD_VOLUMES = {
 
 
 def of_pod(pod: Obj) -> list[str]:
-    return list(_warnings(pod, ""))
+    return [*_unfit_name(pod, "the Pod's hostname"), *_warnings(pod, "")]
 
 
 def of_template(template: Obj | None, path: str) -> list[str]:
     return list(_warnings(template or {}, f"{path}."))
+
+
+def of_workload(obj: Obj) -> list[str]:
+    """What holds a template in spec.template and names its pods after itself."""
+    template = (obj.get("spec") or {}).get("template")
+    return [*_unfit_name(obj, "Pod names and hostnames"), *of_template(template, "spec.template")]
+
+
+def _unfit_name(obj: Obj, where: str) -> list[str]:
+    """New objects only: the name is a fine one, but no hostname."""
+    problems = [] if obj["metadata"].get("resourceVersion") else dns_label(obj["metadata"].get("name") or "")
+    if not problems:
+        return []
+    return [
+        f"metadata.name: this is used in {where}, which can result in surprising behavior; "
+        f"a DNS label is recommended: [{' '.join(problems)}]"
+    ]
 
 
 def _warnings(pod: Obj, at: str) -> Iterator[str]:
@@ -140,8 +158,6 @@ def _ports(spec: Obj, path: str) -> Iterator[str]:
             for other, other_ip, other_port in seen.get(key, []):
                 if (host_ip, host_port) == (other_ip, other_port):
                     yield f"{at}: duplicate port definition with {other}"
-                elif not host_port or not other_port:
-                    yield f"{at}: overlapping port definition with {other}"
-                elif host_port == other_port and "" in (host_ip, other_ip):
+                elif not host_port or not other_port or (host_port == other_port and "" in (host_ip, other_ip)):
                     yield f"{at}: overlapping port definition with {other}"
             seen.setdefault(key, []).append((at, host_ip, host_port))

@@ -38,7 +38,7 @@ def default_replicas(spec: Obj) -> None:
 
 
 def template_warnings(obj: Obj) -> list[str]:
-    """Warnings about spec.template."""
+    """Warnings about spec.template, and about a name that pods will bear."""
     from minikctl.api import pod_warnings
 
-    return pod_warnings.of_template((obj.get("spec") or {}).get("template"), "spec.template")
+    return pod_warnings.of_workload(obj)

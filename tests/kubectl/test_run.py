@@ -32,7 +32,9 @@ def test_the_generated_pod_is_printed_as_go_prints_it(cluster: TestCluster) -> N
         (["--command", "--", "sleep", "5"], ["command"], ["sleep", "5"]),
     ],
 )
-def test_flags_end_up_in_the_container(cluster: TestCluster, flags: list[str], path: list[str], expected: object) -> None:
+def test_flags_end_up_in_the_container(
+    cluster: TestCluster, flags: list[str], path: list[str], expected: object
+) -> None:
     container = generated(cluster, *flags)["spec"]["containers"][0]
     assert container[path[0]] == expected
 
