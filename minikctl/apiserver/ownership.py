@@ -41,14 +41,19 @@ def after_create(kind: Kind, obj: Obj, ctx: Context, now: str) -> Obj:
 
 
 def after_update(kind: Kind, old: Obj, new: Obj, ctx: Context, now: str, subresource: str) -> Obj:
-    """The changed object with the changed fields in the writer's hands. `[{}]` from the client starts afresh."""
+    """The changed object with the changed fields in the writer's hands.
+
+    Entries that the client sends stand in place of the old ones (kubectl moves fields between managers so); without
+    any the old ones stand, and `[{}]` starts afresh.
+    """
     if not kind.tracks_fields:
         return new
     given = new["metadata"].get("managedFields")
     if given == [{}]:
         return with_metadata(new, managedFields=None)
     manager = _manager(kind, ctx, UPDATE, subresource)
-    return _with(new, managers.after_update(shape_of(kind), old, new, None, manager, now))
+    entries = managers.entries_of(new) or None
+    return _with(new, managers.after_update(shape_of(kind), old, new, entries, manager, now))
 
 
 def apply(kind: Kind, live: Obj | None, config: Obj, ctx: Context, now: str, subresource: str) -> Obj:

@@ -75,6 +75,11 @@ def invalid(error: ApiError) -> str:
     return f"{head}: \n" + "\n".join(f"* {t}" for t in texts)
 
 
-def add_source(verb: str, source: str, error: ApiError) -> ApiError:
+def add_source(verb: str, source: str, error: Exception) -> Exception:
     """`error when creating "web.yaml": …`: the same error, saying which file it is about."""
-    return ApiError(error.code, error.reason, f'error when {verb} "{source}": {error.message}', error.details)
+    if not source:
+        return error
+    text = f'error when {verb} "{source}": {plain(error)}'
+    if isinstance(error, ApiError):
+        return ApiError(error.code, error.reason, text, error.details)
+    return UsageError(text)

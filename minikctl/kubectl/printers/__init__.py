@@ -138,7 +138,7 @@ def without_managed_fields(obj: Obj) -> Obj:
     """The object, or list of objects, without metadata.managedFields; copies by path."""
     items = obj.get("items")
     if isinstance(items, list):
-        return {**obj, "items": [without_managed_fields(i) if isinstance(i, dict) else i for i in items]}
+        return type(obj)({**obj, "items": [without_managed_fields(i) if isinstance(i, dict) else i for i in items]})
     metadata = obj.get("metadata")
     if not isinstance(metadata, dict) or "managedFields" not in metadata:
         return obj
