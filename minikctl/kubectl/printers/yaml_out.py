@@ -199,7 +199,7 @@ def _resolves_to_string(text: str) -> bool:
         return not _fits_number(digits)
     if _FLOAT.fullmatch(digits):
         return float(digits) in (float("inf"), float("-inf"))
-    return not (_BASE_60.fullmatch(text) or _is_time(text))
+    return not (_BASE_60.fullmatch(text) or is_time(text))
 
 
 def _fits_number(digits: str) -> bool:
@@ -212,7 +212,7 @@ def _in_64_bits(digits: str) -> bool:
     return -(2**63) <= value < 2**64
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
     found = _TIME.fullmatch(text)
     if not found:
         return False
