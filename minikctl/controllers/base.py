@@ -86,6 +86,12 @@ class Controller:
         informer.add_handler(Handler(put, update, on_delete or put))
         return informer
 
+    def watch_deletions(self, word: str, on_delete: Callable[[Obj], None]) -> Informer:
+        """The informer of a kind of which only deletions matter."""
+        informer = self.informers.informer(word)
+        informer.add_handler(Handler(lambda _obj: None, lambda _old, _new: None, on_delete))
+        return informer
+
     def enqueue_owner(self, kind: str) -> Callable[[Obj], None]:
         """A function that queues the controlling owner of what it is given, when the owner is of that kind."""
 

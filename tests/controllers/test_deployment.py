@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -177,7 +178,8 @@ def test_a_rolling_update_step_by_step(plane: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize(
-    ("surge", "unavailable"), [(1, 0), (0, 1), (0, 0), ("25%", "25%"), ("100%", 0), (3, 3), (0, "100%"), ("1%", "1%")]
+    ("surge", "unavailable"),
+    [(1, 0), (0, 1), (0, "5%"), ("25%", "25%"), ("100%", 0), (3, 3), (0, "100%"), ("1%", "1%")],
 )
 @pytest.mark.parametrize("chunk", [1, 3, None])
 def test_sampling_the_bounds_of_a_rolling_update(
@@ -612,7 +614,7 @@ def test_whatever_happens_the_deployment_reaches_its_spec_and_rests(plane_of: Ma
                     client.delete("pods", name(pod), "default")
             client.delete(RS, name(doomed), "default")
 
-    faults = [
+    faults: list[Callable[[], object]] = [
         lose_a_pod,
         lose_a_pod,
         end_a_pod,

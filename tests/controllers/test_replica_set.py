@@ -345,7 +345,9 @@ def test_a_pod_that_is_no_longer_ready_is_counted_so(plane: ControlPlane) -> Non
 
 
 def test_fully_labeled_counts_pods_with_all_labels_of_the_template(plane: ControlPlane) -> None:
-    spec = {"template": {**replica_set()["spec"]["template"], "metadata": {"labels": {"app": "web", "v": "2"}}}}
+    spec: dict[str, Any] = {
+        "template": {**replica_set()["spec"]["template"], "metadata": {"labels": {"app": "web", "v": "2"}}}
+    }
     orphan = {"metadata": {"name": "mine", "labels": {"app": "web"}}, "spec": spec["template"]["spec"]}
     create(plane, orphan, "pods")
     create(plane, replica_set(replicas=2, **spec))

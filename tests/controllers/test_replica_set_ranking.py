@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from minikctl.api.meta import Obj, name
@@ -19,7 +21,7 @@ def first(*pods: Obj, related: list[Obj] | None = None) -> str:
     return picked.pop()
 
 
-PENDING = {"phase": "Pending", "ready": None}
+PENDING: dict[str, Any] = {"phase": "Pending", "ready": None}
 
 CASES = {
     "unassigned": (pod("a", node="", **PENDING), pod("b", **PENDING)),

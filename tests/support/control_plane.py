@@ -32,8 +32,7 @@ class PumpedHub(JournalHub):
         return None
 
     def pump(self) -> None:
-        with self._lock:
-            self._drain()
+        self.catch_up()
 
 
 class ControlPlane:

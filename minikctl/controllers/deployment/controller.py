@@ -29,11 +29,10 @@ class DeploymentController(Controller):
     def setup(self) -> None:
         self.deployments = self.watch("deployments.apps")
         self.replica_sets = self.informers.informer("replicasets.apps")
-        self.pods = self.informers.informer("pods")
+        self.pods = self.watch_deletions("pods", self._pod_deleted)
         ownership.index(self.replica_sets)
         ownership.index(self.pods)
         self.replica_sets.add_handler(Handler(self._rs_added, self._rs_updated, self._rs_deleted))
-        self.pods.add_handler(Handler(_ignore, _ignore_update, self._pod_deleted))
 
     def sync(self, object_key: str) -> float | None:
         deployment = self.deployments.by_key(object_key)
@@ -127,11 +126,3 @@ class DeploymentController(Controller):
 def selects_everything(deployment: Obj) -> bool:
     selector = deployment["spec"].get("selector")
     return not selector or not (selector.get("matchLabels") or selector.get("matchExpressions"))
-
-
-def _ignore(_obj: Obj) -> None:
-    return None
-
-
-def _ignore_update(_old: Obj, _new: Obj) -> None:
-    return None

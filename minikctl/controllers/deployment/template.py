@@ -1,16 +1,15 @@
 """Pod templates: their hash and their equality.
 
 A ReplicaSet is named after the hash of its template and carries it as the label `pod-template-hash`; templates are
-compared without that label. The hash is FNV-1a, written in the safe alphabet of generated names, as in Kubernetes; the
-text that is hashed is the template's JSON and not Go's memory layout, so the values differ from a real cluster's.
+compared without that label.
 """
 
 from __future__ import annotations
 
-from minikctl.api.meta import ALPHABET, Obj
+from minikctl.api.hashing import template_hash
+from minikctl.api.meta import Obj
 
 HASH_LABEL = "pod-template-hash"
-_FNV_OFFSET, _FNV_PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 
 
 def equal(a: Obj, b: Obj) -> bool:
@@ -28,16 +27,8 @@ def without_hash(template: Obj) -> Obj:
 
 
 def compute_hash(template: Obj, collision_count: int | None = None) -> str:
-    """8 to 10 characters. `collision_count` (status.collisionCount) gives another hash for the same template."""
-    import json
-
-    data = json.dumps(without_hash(template), sort_keys=True, separators=(",", ":")).encode()
-    if collision_count is not None:
-        data += collision_count.to_bytes(8, "little")
-    value = _FNV_OFFSET
-    for byte in data:
-        value = ((value ^ byte) * _FNV_PRIME) & _MASK
-    return "".join(ALPHABET[ord(digit) % len(ALPHABET)] for digit in str(value))
+    """The value of the label; `collision_count` (status.collisionCount) gives another one for the same template."""
+    return template_hash(without_hash(template), collision_count)
 
 
 def with_hash(template: Obj, hash_: str) -> Obj:

@@ -1,0 +1,76 @@
+"""The controllers as a whole: found by their files, and alive in threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minikctl.api.errors import ApiError
+from minikctl.api.meta import name
+from minikctl.client.informer import InformerFactory
+from minikctl.controllers.base import Context, wait_until
+from minikctl.controllers.manager import Manager, controller_classes
+from tests.controllers.objects import deployment
+from tests.support.cluster import TestCluster
+from tests.support.fake_kubelet import FakeKubelet
+
+
+def test_every_file_is_a_controller_of_its_own_name() -> None:
+    names = [c.name for c in controller_classes()]
+    assert len(names) == len(set(names)) >= 11 and all(
+        n.endswith(("-controller", "-collector", "-publisher")) for n in names
+    )
+
+
+def test_alive(tmp_path: Path) -> None:
+    """All of them in their threads, on watches of the file system: up, updated, down; then nothing is written."""
+    cluster = TestCluster(tmp_path / "state", live=True)
+    kubelet = FakeKubelet(cluster.client)
+    manager = Manager(Context(cluster.client, InformerFactory(cluster.client)))
+    manager.start()
+    client = cluster.client
+    try:
+        client.create("namespaces", {"metadata": {"name": "dev"}})
+        assert wait_until(lambda: bool(client.list("serviceaccounts", "dev")["items"]), 10)
+        obj = deployment(replicas=4)
+        obj["metadata"]["namespace"] = "dev"
+        client.create("deployments.apps", obj, "dev")
+        client.create(
+            "services",
+            {"metadata": {"name": "web"}, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}},
+            "dev",
+        )
+
+        def rolled_out(image: str) -> bool:
+            kubelet.step()
+            status = client.get("deployments.apps", "web", "dev").get("status", {})
+            pods = client.list("pods", "dev")["items"]
+            new = [p for p in pods if p["spec"]["containers"][0]["image"] == image]
+            return bool(status.get("availableReplicas") == 4 == status.get("replicas") == len(new) == len(pods))
+
+        assert wait_until(lambda: rolled_out("nginx:1"), 30)
+        change = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "nginx:2"}]}}}}
+        client.patch("deployments.apps", "web", change, "dev")
+        assert wait_until(lambda: rolled_out("nginx:2"), 30)
+
+        def served() -> bool:
+            (each,) = client.list("endpointslices", "dev")["items"]
+            return len([e for e in each.get("endpoints") or [] if e["conditions"]["ready"]]) == 4
+
+        assert wait_until(served, 10) and wait_until(lambda: manager.idle, 10)
+        client.delete("namespaces", "dev")
+
+        def gone() -> bool:
+            kubelet.step()
+            return "dev" not in [name(n) for n in client.list("namespaces")["items"]]
+
+        assert wait_until(gone, 30)
+        with pytest.raises(ApiError, match="not found"):
+            client.get("deployments.apps", "web", "dev")
+        for controller in manager.controllers:
+            assert controller.recorder.flush()
+        assert wait_until(lambda: manager.idle, 10)
+    finally:
+        manager.stop()
+        cluster.close()
