@@ -19,13 +19,15 @@ class ApiError(Exception):
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.details = details or {}
+        self.metadata: Obj = {}
+        """The Status' own metadata (a continue token)."""
 
     @property
     def status(self) -> Obj:
         status: Obj = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
         }
@@ -150,7 +152,7 @@ class FieldError:
         elif self.reason == "InternalError":
             text = "Internal error"
         else:
-            text = f"{_WORDS[self.reason]}: {self.value}"
+            text = f"{_WORDS[self.reason]}: {self.value}" if self.value else _WORDS[self.reason]
         return f"{text}: {self.detail}" if self.detail else text
 
     def __str__(self) -> str:
@@ -195,6 +197,11 @@ def _show(value: Any) -> str:
 
 def field_invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueInvalid", field, detail, _show(value))
+
+
+def field_invalid_whole(field: str, detail: str) -> FieldError:
+    """An invalid part of an object, too large to be shown."""
+    return FieldError("FieldValueInvalid", field, detail)
 
 
 def field_required(field: str, detail: str = "") -> FieldError:

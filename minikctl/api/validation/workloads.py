@@ -143,3 +143,22 @@ def replica_set_status(obj: Obj, _old: Obj) -> Errors:
     bounds = dict.fromkeys(("fullyLabeledReplicas", "readyReplicas", "availableReplicas"), ("replicas", _REPLICAS))
     errors += status_counts(status, bounds)
     return errors + status_counts(status, {"availableReplicas": ("readyReplicas", "readyReplicas")})
+
+
+# ---------------------------------------------------------------------- ReplicationController
+
+
+def replication_controller(obj: Obj) -> Errors:
+    spec = obj.get("spec") or {}
+    chosen, template = spec.get("selector") or {}, spec.get("template")
+    errors = nonnegative(spec, "minReadySeconds", "spec.minReadySeconds")
+    if not chosen:
+        errors.append(field_required("spec.selector"))
+    errors += nonnegative(spec, "replicas", "spec.replicas")
+    if template is None:
+        return [*errors, field_required("spec.template")]
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    if chosen and any(labels.get(k) != v for k, v in chosen.items()):
+        errors.append(field_invalid("spec.template.metadata.labels", labels or None, label_selector.MISMATCH))
+    errors += pod_spec.template(template, "spec.template")
+    return errors + always_running(spec, "ReplicationController")
