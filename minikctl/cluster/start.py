@@ -61,7 +61,7 @@ def start(state_dir: Path, **settings: Any) -> bool:
     from minikctl.client import state_dir as state
 
     cluster = state.ensure(state_dir, **settings)
-    with _start_lock(state_dir):
+    with start_lock(state_dir):
         wanted = cluster.with_(**settings)
         if is_running(state_dir):
             if wanted != cluster:
@@ -81,16 +81,16 @@ def write_files(state_dir: Path) -> None:
     from minikctl.client import state_dir as state
     from minikctl.cluster.supervisor import prepare
 
-    if state.load(state_dir) is not None:
+    if (state_dir / "registry" / "namespaces").is_dir() and state.load(state_dir) is not None:
         return
     cluster = state.ensure(state_dir)
-    with _start_lock(state_dir):
+    with start_lock(state_dir):
         _write_kubeconfig(state_dir)
         prepare(state_dir, cluster)
 
 
 @contextlib.contextmanager
-def _start_lock(state_dir: Path) -> Iterator[None]:
+def start_lock(state_dir: Path) -> Iterator[None]:
     """Guards starting, stopping and resetting."""
     from filelock import FileLock, Timeout
 
@@ -189,7 +189,7 @@ def ready_nodes(state_dir: Path) -> set[str]:
 
 def stop(state_dir: Path) -> bool:
     """End every process of the cluster; False when none was running. Raises EnvironmentProblem."""
-    with _start_lock(state_dir):
+    with start_lock(state_dir):
         return end_processes(state_dir)
 
 

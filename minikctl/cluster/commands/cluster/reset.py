@@ -1,0 +1,70 @@
+"""`minikctl cluster reset`: stop the cluster and throw everything in it away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from minikctl.client.state_dir import OWN_FILES, OWN_FOLDERS, load
+from minikctl.cluster import start
+from minikctl.kubectl import kubeconfig
+from minikctl.kubectl.command import Command, Invocation
+from minikctl.kubectl.flags import BOOL, Option
+from minikctl.util.errors import EnvironmentProblem, Exit, UsageError
+
+
+def run(call: Invocation) -> None:
+    directory = kubeconfig.local_directory(call)
+    if load(directory) is None:
+        call.out(f"There is no cluster in {directory}")
+        return
+    if not call.flags.yes:
+        _ask(call, directory)
+    with start.start_lock(directory):
+        start.end_processes(directory)
+        remove(directory)
+    shutil.rmtree(directory / "run", ignore_errors=True)
+    call.out(f"The cluster in {directory} is gone")
+
+
+def _ask(call: Invocation, directory: Path) -> None:
+    """Nothing is lost by accident: without a terminal to ask on, --yes must say it."""
+    if not call.env.stdin_is_terminal:
+        raise UsageError("reset deletes every object of the cluster: say --yes to confirm")
+    call.err(f"Delete every object, container and log of the cluster in {directory}? [y/N] ", end="")
+    call.env.stderr.flush()
+    if call.env.stdin.readline().strip().lower() not in ("y", "yes"):
+        call.err("Nothing was deleted.")
+        raise Exit(1)
+
+
+def remove(directory: Path) -> None:
+    """What the cluster wrote, cluster.json last; `run` stays, because its lock is held. Raises EnvironmentProblem."""
+    for name in OWN_FOLDERS:
+        folder = directory / name
+        if name != "run" and folder.exists():
+            shutil.rmtree(folder, onerror=_make_writable)
+            if folder.exists():
+                raise EnvironmentProblem(f"cannot delete {folder}")
+    for name in reversed(OWN_FILES):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _make_writable(function: object, path: str, _info: object) -> None:
+    """A container may have left folders that we may not write."""
+    import contextlib
+    import os
+
+    with contextlib.suppress(OSError):
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700)
+        function(path)  # type: ignore[operator]
+
+
+COMMAND = Command(
+    name="reset",
+    summary="Stop the cluster and delete everything in it",
+    use="reset [--yes]",
+    options=(Option("yes", BOOL, short="y", help="Do not ask."),),
+    run=run,
+)
