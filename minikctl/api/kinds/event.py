@@ -88,6 +88,7 @@ KIND = Kind(
     plural="events",
     type="core/v1.Event",
     short_names=("ev",),
+    tracks_fields=False,
     allow_create_on_update=True,
     validate_name=path_segment,
     validate=validate,

@@ -5,8 +5,7 @@ Source: KEP-383, Kubernetes `pkg/apis/events/v1/conversion.go`. They are stored 
 
 from datetime import datetime
 
-from minikctl.api.errors import FieldError
-from minikctl.api.kind import Cell, Kind
+from minikctl.api.kind import Cell, Conversion, Kind
 from minikctl.api.kinds import event as core
 from minikctl.api.meta import Obj
 
@@ -25,34 +24,13 @@ _NEW_NAMES = {old: new for new, old in _CORE_NAMES.items()}
 def to_core(obj: Obj) -> Obj:
     """The core/v1 form. Shares its parts."""
     renamed = {_CORE_NAMES.get(field, field): value for field, value in obj.items()}
-    return {**renamed, "apiVersion": "v1"}
+    return {**renamed, "apiVersion": core.KIND.api_version}
 
 
 def from_core(obj: Obj) -> Obj:
     """The events.k8s.io/v1 form of a core/v1 Event. Shares its parts."""
     renamed = {_NEW_NAMES.get(field, field): value for field, value in obj.items()}
-    return {**renamed, "apiVersion": "events.k8s.io/v1"}
-
-
-def selectable_fields(obj: Obj) -> dict[str, str]:
-    fields = core.selectable_fields(to_core(obj))
-    regarding = {k.replace("involvedObject", "regarding"): v for k, v in fields.items() if k.startswith("involved")}
-    reporter = {"reportingController": fields["reportingComponent"]}
-    return regarding | reporter | {k: fields[k] for k in ("reason", "type")}
-
-
-def validate(obj: Obj) -> list[FieldError]:
-    from minikctl.api.validation import event
-
-    as_core = to_core(obj)
-    is_new = not obj["metadata"].get("resourceVersion")
-    return event.validate(as_core) + (event.validate_new_style(as_core) if is_new else [])
-
-
-def validate_update(obj: Obj, old: Obj) -> list[FieldError]:
-    from minikctl.api.validation import event
-
-    return event.validate_new_style_update(to_core(obj), to_core(old))
+    return {**renamed, "apiVersion": KIND.api_version}
 
 
 def row(obj: Obj, now: datetime) -> list[Cell]:
@@ -67,10 +45,9 @@ KIND = Kind(
     type="events/v1.Event",
     short_names=("ev",),
     storage="events",
+    tracks_fields=False,
     allow_create_on_update=True,
-    validate=validate,
-    validate_update=validate_update,
-    selectable_fields=selectable_fields,
     columns=core.COLUMNS,
     row=row,
+    conversion=Conversion(core.KIND, to_core, from_core),
 )

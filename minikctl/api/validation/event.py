@@ -6,12 +6,10 @@ an eventTime must also say who reports what.
 
 from __future__ import annotations
 
-from typing import Any
-
 from minikctl.api.errors import field_invalid, field_required
 from minikctl.api.meta import Obj
 from minikctl.api.names import qualified_name
-from minikctl.api.validation.common import Errors, all_invalid, immutable
+from minikctl.api.validation.common import Errors, all_invalid
 
 _LIMITS = {"reportingInstance": 128, "action": 128, "reason": 128}
 _NOTE_LIMIT = 1024
@@ -49,59 +47,3 @@ def _reported(event: Obj) -> Errors:
     if len((event.get("message") or "").encode()) > _NOTE_LIMIT:
         errors.append(field_invalid("message", "", f"can have at most {_NOTE_LIMIT} characters"))
     return errors
-
-
-def validate_new_style(event: Obj) -> Errors:
-    """What events.k8s.io/v1 asks of a new event, given in its core/v1 form."""
-    errors = _series(event)
-    if not event.get("eventTime"):
-        errors.append(field_required("eventTime"))
-    if event.get("type") not in ("Normal", "Warning"):
-        errors.append(field_invalid("type", "", f"has invalid value: {event.get('type') or ''}"))
-    for field in ("firstTimestamp", "lastTimestamp", "count", "source"):
-        if event.get(field):
-            errors.append(field_invalid(field, "", "needs to be unset"))
-    return errors
-
-
-def _series(event: Obj) -> Errors:
-    series = event.get("series")
-    if series is None:
-        return []
-    errors: Errors = []
-    if int(series.get("count") or 0) < 2:
-        errors.append(field_invalid("series.count", "", "should be at least 2"))
-    if not series.get("lastObservedTime"):
-        errors.append(field_required("series.lastObservedTime"))
-    return errors
-
-
-_FIXED = (
-    "involvedObject",
-    "reason",
-    "message",
-    "source",
-    "firstTimestamp",
-    "lastTimestamp",
-    "count",
-    "type",
-    "eventTime",
-    "action",
-    "related",
-    "reportingComponent",
-    "reportingInstance",
-)
-_SHOWN = {"reportingComponent": "reportingController"}
-
-
-def validate_new_style_update(event: Obj, old: Obj) -> Errors:
-    """Only the series of an event of events.k8s.io/v1 goes on."""
-    errors = [] if event.get("series") == old.get("series") else _series(event)
-    for field in _FIXED:
-        now, before = _blank(event.get(field)), _blank(old.get(field))
-        errors += immutable(now, before, _SHOWN.get(field, field))
-    return errors
-
-
-def _blank(value: Any) -> Any:
-    return value or None
