@@ -85,15 +85,26 @@ def flatten(documents: Sequence[Document]) -> list[Document]:
     out: list[Document] = []
     for document in documents:
         if is_list(document.obj):
-            out += flatten([Document(item, document.source) for item in document.obj["items"]])
+            out += flatten([Document(item, document.source) for item in items_of(document.obj)])
         else:
             out.append(document)
     return out
 
 
 def is_list(obj: Any) -> bool:
-    """Kubernetes' rule: an object with an array called `items`."""
-    return isinstance(obj, dict) and isinstance(obj.get("items"), list)
+    """Kubernetes' rule: an object with `items`, whatever it calls itself."""
+    return isinstance(obj, dict) and "items" in obj and isinstance(obj["items"], list | None)
+
+
+def items_of(listing: Obj) -> list[Any]:
+    """A list's items; those of a `FooList` that do not say what they are are `Foo`s."""
+    kind = str(listing.get("kind") or "").removesuffix("List")
+    head = {"apiVersion": listing.get("apiVersion"), "kind": kind}
+    items = listing["items"] or []
+    return [
+        {**head, **i} if kind and isinstance(i, dict) and not i.get("kind") and not i.get("apiVersion") else i
+        for i in items
+    ]
 
 
 # ---------------------------------------------------------------------- where from
@@ -232,44 +243,65 @@ def _parse(source: str, text: str) -> Iterator[Any]:
 
 
 def parse_stream(text: str) -> Iterator[Any]:
-    """All documents of a YAML or JSON text. Raises ValueError with kubectl's words."""
-    rest = text
-    if text.lstrip()[:1] == "{":
-        count, position = 0, 0
-        decoder = json.JSONDecoder()
-        while True:
-            position = _skip_blanks(text, position)
-            if position >= len(text):
-                return
-            try:
-                value, position = decoder.raw_decode(text, position)
-            except (json.JSONDecodeError, RecursionError) as e:
-                problem = ValueError(_json_problem(text, position, e))
-                if count > 1:
-                    raise problem from None
-                rest = text[position:]
-                break
-            count += 1
-            yield value
-        try:
-            yield from _yaml_documents(rest)
-        except ValueError:
-            raise problem from None
+    """All documents of a YAML or JSON text. Raises ValueError with kubectl's words.
+
+    A text that begins with a brace is a row of JSON values; where that fails early, the rest is tried as YAML.
+    """
+    if text.lstrip()[:1] != "{":
+        yield from _yaml_documents(text)
         return
-    yield from _yaml_documents(rest)
+    decoder = json.JSONDecoder(parse_int=_json_int, parse_float=_json_float)
+    count, position = 0, 0
+    while (start := _skip_blanks(text, position)) < len(text):
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError):
+            yield from _rest_as_yaml(text, position, count)
+            return
+        yield _without_surrogates(value) if "\\ud" in text.lower() else value
+        count, position = count + 1, end
+
+
+def _rest_as_yaml(text: str, position: int, count: int) -> Iterator[Any]:
+    """What follows the last good JSON value, if that is YAML; else raises what is wrong with it as JSON."""
+    from minikctl.kubectl.go_json_errors import syntax_error
+
+    offset, message = syntax_error(text[position:])
+    if offset and count <= 1:
+        message = f"json: offset {offset + len(text[:position].encode())}: {message}"
+    if count > 1 or (count and len(text) - position < 4):
+        raise ValueError(message)
+    try:
+        yield from _yaml_documents(text[position:].lstrip(" \t\r").removeprefix("\n"))
+    except ValueError:
+        raise ValueError(message) from None
+
+
+def _json_int(text: str) -> int | float:
+    value = int(text)
+    return value if -(2**63) <= value < 2**63 else float(value)
+
+
+def _json_float(text: str) -> int | float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"json: cannot unmarshal number {text} into Go value of type float64")
+    return value
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Halves of UTF-16 pairs are no characters."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return [_without_surrogates(v) for v in value] if isinstance(value, list) else value
 
 
 def _skip_blanks(text: str, position: int) -> int:
     while position < len(text) and text[position] in " \t\r\n":
         position += 1
     return position
-
-
-def _json_problem(text: str, start: int, error: Exception) -> str:
-    from minikctl.kubectl.go_json_errors import syntax_error
-
-    offset, message = syntax_error(text[start:])
-    return f"json: offset {offset + len(text[:start].encode())}: {message}"
 
 
 _SEPARATOR = "---"
@@ -316,5 +348,6 @@ def yaml_value(document: str) -> Any:
     try:
         return yaml_in.loads(document)
     except yaml_in.YAMLError as e:
-        text = str(e)
-        raise ValueError(text if text.startswith("json:") else f"error converting YAML to JSON: {text}") from None
+        raise ValueError(f"error converting YAML to JSON: {e}") from None
+    except RecursionError:
+        raise ValueError("error converting YAML to JSON: yaml: exceeded max depth of 10000") from None

@@ -36,7 +36,7 @@ def sort_by(items: Sequence[T], expression: str, data: Callable[[T], Any]) -> li
         shown = go_format.quote(path_text)
         raise UsageError(f"couldn't find any field with path {shown} in the list of objects")
     if len(keyed) > _INSERTION:
-        keyed.sort(key=cmp_to_key(lambda a, b: -_less(a[0], b[0]) or _less(b[0], a[0])))
+        keyed.sort(key=cmp_to_key(_compare))
     else:
         _insertion_sort(keyed)
     return [item for _, item in keyed]
@@ -45,6 +45,10 @@ def sort_by(items: Sequence[T], expression: str, data: Callable[[T], Any]) -> li
 def _first(path: JSONPath, data: Any) -> Any:
     found = path.find(data)
     return found[0][0] if found and found[0] else _MISSING
+
+
+def _compare(a: tuple[Any, Any], b: tuple[Any, Any]) -> int:
+    return -1 if _less(a[0], b[0]) else int(_less(b[0], a[0]))
 
 
 def _insertion_sort(keyed: list[tuple[Any, T]]) -> None:

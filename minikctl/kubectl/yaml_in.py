@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from minikctl.kubectl import go_format
+
 _PLAIN = "!plain"
 _TAG = "tag:yaml.org,2002:"
 _MAX_NODES = 4_000_000
@@ -22,7 +24,7 @@ _TRUE = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", 
 _FALSE = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
 _SPECIAL = {
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), ".NaN"),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), "NaN"),
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), "+Inf"),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), "-Inf"),
 }
@@ -57,7 +59,7 @@ def loads(text: str) -> Any:
         raise YAMLError(f"yaml: {_reader_problem(e)}") from None
     finally:
         loader.dispose()
-    return None if node is None else _Converter().value(node)
+    return None if node is None else _Converter(text).value(node)
 
 
 def _reader_problem(error: Exception) -> str:
@@ -68,6 +70,8 @@ def _reader_problem(error: Exception) -> str:
 
 def _marked_problem(error: yaml.MarkedYAMLError, text: str) -> str:
     """go-yaml's line: scanner errors count from one, parser errors from zero, and the mark of the context comes second."""
+    if re.match(r"%YAML\s+(?!1\.1\s)", text):
+        return "yaml: found incompatible YAML document"
     problem, line = error.problem or "", 0
     if error.problem_mark is not None and error.problem_mark.line:
         line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
@@ -82,7 +86,8 @@ def _marked_problem(error: yaml.MarkedYAMLError, text: str) -> str:
 class _Converter:
     """Nodes to data. Aliased nodes are converted once and shared."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self._text = text
         self._done: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
         self._count = 0
@@ -97,21 +102,25 @@ class _Converter:
             self._grow(size)
             return value
         if key in self._open:
-            raise YAMLError(f"yaml: anchor '{node.anchor or ''}' value contains itself")
+            raise YAMLError(f"yaml: anchor '{self._anchor(node)}' value contains itself")
         self._open.add(key)
         before = self._count
-        value = self._sequence(node) if isinstance(node, yaml.SequenceNode) else self._mapping(node)
+        value = self._mapping(node) if isinstance(node, yaml.MappingNode) else self._sequence(node)
         self._grow(1)
         self._open.discard(key)
         self._done[key] = (value, self._count - before)
         return value
+
+    def _anchor(self, node: yaml.Node) -> str:
+        found = re.match(r"&([\w-]*)", self._text[node.start_mark.index :])
+        return found[1] if found else ""
 
     def _grow(self, size: int) -> None:
         self._count += size
         if self._count > _MAX_NODES:
             raise YAMLError("yaml: document contains excessive aliasing")
 
-    def _sequence(self, node: yaml.SequenceNode) -> list[Any]:
+    def _sequence(self, node: yaml.Node) -> list[Any]:
         return [self.value(n) for n in node.value]
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
@@ -121,12 +130,13 @@ class _Converter:
             if _is_merge(key_node):
                 merged = self._merge(value_node) | merged
             else:
-                own[self._key(key_node)] = self.value(value_node)
+                own[self._key(key_node, value_node)] = self.value(value_node)
         return {**merged, **own} if merged else own
 
-    def _key(self, node: yaml.Node) -> str:
+    def _key(self, node: yaml.Node, value: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode):
-            raise YAMLError("yaml: invalid map key: " + _go_map(self.value(node)))
+            shown = go_format.syntax(self.value(node)).replace("map[string]", "map[interface {}]")
+            raise YAMLError(f"yaml: invalid map key: {shown}")
         self._count += 1
         key = _scalar(node)
         if isinstance(key, str):
@@ -136,8 +146,10 @@ class _Converter:
         if isinstance(key, int):
             return str(key)
         if isinstance(key, float):
-            return _float_key(key)
-        raise YAMLError(f"unsupported map key of type: nil, key: <nil>, value: {node.value!r}")
+            return go_format.number(key)
+        raise YAMLError(
+            f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {go_format.sprint(self.value(value))}"
+        )
 
     def _merge(self, node: yaml.Node) -> dict[str, Any]:
         """`<<: *base` or `<<: [*a, *b]`: the first that has a key wins."""
@@ -164,8 +176,12 @@ def _scalar(node: yaml.ScalarNode) -> Any:
             return base64.b64decode(text, validate=False).decode("utf-8", "replace")
         except ValueError:
             raise YAMLError("yaml: !!binary value contains invalid base64 data") from None
-    if tag.startswith(_TAG) and tag[len(_TAG) :] in ("int", "float", "bool", "null"):
-        return plain(text)
+    kind = tag.removeprefix(_TAG)
+    if kind in ("int", "float", "bool", "null"):
+        value = plain(text)
+        if isinstance(value, str):
+            raise YAMLError(f"yaml: cannot decode !!str `{text}` as a !!{kind}")
+        return value
     return text
 
 
@@ -184,37 +200,32 @@ def plain(text: str) -> Any:
         raise YAMLError(f"json: unsupported value: {_SPECIAL[text]}")
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(digits):
-        return _integer(digits)
-    return _number(float(digits)) if _FLOAT.fullmatch(digits) else text
+        return _integer(digits, text)
+    if not _FLOAT.fullmatch(digits):
+        return text
+    value = float(digits)
+    return text if value in (float("inf"), float("-inf")) else whole(value)
 
 
-def _integer(text: str) -> int | float:
-    sign, body = (-1 if text[0] == "-" else 1), text.lstrip("+-")
-    if len(body) > 1 and body[0] == "0":
-        prefix = body[1].lower()
-        value = int(body[2:], {"x": 16, "b": 2, "o": 8}[prefix]) if prefix in "xbo" else int(body, 8)
+def _integer(digits: str, text: str) -> int | float | str:
+    sign, body = (-1 if digits[0] == "-" else 1), digits.lstrip("+-")
+    prefixed = len(body) > 1 and body[0] == "0"
+    if prefixed:
+        letter = body[1].lower()
+        value = int(body[2:], {"x": 16, "b": 2, "o": 8}[letter]) if letter in "xbo" else int(body, 8)
     else:
         value = int(body)
     value *= sign
-    return value if -(2**63) <= value < 2**64 else _number(float(value))
+    if prefixed and not -(2**63) <= value < 2**64:
+        return text
+    return int64(value)
 
 
-def _number(value: float) -> int | float:
+def int64(value: int) -> int | float:
+    """An integer that Go's int64 cannot hold is a float64."""
+    return value if -(2**63) <= value < 2**63 else float(value)
+
+
+def whole(value: float) -> int | float:
     """Go writes a float without a fraction as an integer, and so reads it back as one."""
-    if value in (float("inf"), float("-inf")):
-        raise YAMLError(f"json: unsupported value: {'+' if value > 0 else '-'}Inf")
-    return int(value) if value.is_integer() and abs(value) < 1e21 else value
-
-
-def _float_key(value: float) -> str:
-    text = f"{value:.17g}" if float(f"{value:g}") != value else f"{value:g}"
-    return repr(value) if float(repr(value)) == value else text
-
-
-def _go_map(value: Any) -> str:
-    if isinstance(value, dict):
-        inner = ", ".join(f'"{k}":{_go_map(v)}' for k, v in sorted(value.items()))
-        return f"map[interface {{}}]interface {{}}{{{inner}}}"
-    if isinstance(value, list):
-        return "[]interface {}{" + ", ".join(map(_go_map, value)) + "}"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return int(value) if value.is_integer() and abs(value) < 2**63 else value

@@ -5,6 +5,8 @@ Source: kubectl `pkg/cmd/apiresources/apiresources.go`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from minikctl.api.kind import Kind
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, LIST, STRING, Option
@@ -84,7 +86,7 @@ def _as_data(call: Invocation, found: list[Kind]) -> None:
     show(Typed(body), None)
 
 
-def _given(fields: dict[str, object]) -> dict[str, object]:
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
     return {k: v for k, v in fields.items() if v}
 
 

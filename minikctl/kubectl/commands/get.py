@@ -5,7 +5,6 @@ Source: kubectl `pkg/cmd/get/get.go`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from minikctl.api.errors import ApiError
@@ -205,7 +204,10 @@ def _tables(call: Invocation, plan: GetPlan) -> None:
     errors = list(plan.errors)
     answers: list[tuple[Query, Obj]] = []
     for query in plan.queries:
-        _collect(call, errors, lambda q=query: answers.append((q, table_of(call, q))))
+        try:
+            answers.append((query, table_of(call, query)))
+        except ApiError as e:
+            errors += _told(call, e)
     if call.flags.sort_by:
         answers = sorted_tables(call, answers)
     with_kind = len({q.kind.resource for q, _ in answers}) > 1
@@ -224,13 +226,9 @@ def _tables(call: Invocation, plan: GetPlan) -> None:
         raise Aggregate(errors)
 
 
-def _collect(call: Invocation, errors: list[Exception], step: Callable[[], None]) -> None:
-    """Go on after a refused request; with --ignore-not-found a missing object is none."""
-    try:
-        step()
-    except ApiError as e:
-        if not (e.reason == "NotFound" and call.flags.ignore_not_found):
-            errors.append(e)
+def _told(call: Invocation, error: ApiError) -> list[ApiError]:
+    """The error, unless it is about a missing object and --ignore-not-found was given."""
+    return [] if error.reason == "NotFound" and call.flags.ignore_not_found else [error]
 
 
 def table_of(call: Invocation, query: Query) -> Obj:
@@ -294,7 +292,10 @@ def _data(call: Invocation, plan: GetPlan) -> None:
     errors = list(plan.errors)
     found: list[Obj] = []
     for query in plan.queries:
-        _collect(call, errors, lambda q=query: found.extend(objects_of(call, q)))
+        try:
+            found += objects_of(call, query)
+        except ApiError as e:
+            errors += _told(call, e)
     if plan.single and errors:
         raise errors[0]
     if found or not call.flags.ignore_not_found:

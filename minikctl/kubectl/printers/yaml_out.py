@@ -220,7 +220,7 @@ def is_time(text: str) -> bool:
 
     numbers = [int(n) for n in found.groups() if n is not None]
     try:
-        datetime(max(numbers[0], 1), *numbers[1:])
+        datetime(max(numbers[0], 1), *numbers[1:])  # type: ignore[arg-type]
     except ValueError:
         return False
     return True
