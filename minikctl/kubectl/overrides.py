@@ -30,8 +30,8 @@ def override(call: Invocation, obj: Obj, type_name: str) -> Obj:
         return obj
     if patch_type not in ("json", "merge", "strategic"):
         raise UsageError(f"invalid override type: {patch_type}")
-    head = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
-    encoded = {**head, **schema.decode(type_name, obj).value}
+    head: Obj = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
+    encoded: Obj = {**head, **schema.decode(type_name, obj).value}
     try:
         patched: Any = _patched(encoded, text, patch_type, type_name)
     except (strategic.PatchError, json_patch.PatchError, _NotJSON) as e:

@@ -175,5 +175,5 @@ def _deployment_patch(obj: Obj, target: Revision) -> list[Obj]:
     annotations |= {k: v for k, v in past.items() if k not in _KEPT_ANNOTATIONS}
     return [
         {"op": "replace", "path": "/spec/template", "value": replica_sets.without_hash(target.template)},
-        {"op": "replace", "path": "/metadata/annotations", "value": annotations},
+        {"op": "add", "path": "/metadata/annotations", "value": annotations},  # also where there were none
     ]

@@ -31,7 +31,7 @@ def viewer(kind: Kind) -> Callable[[Obj, int], Status]:
 
 
 def _observed(obj: Obj) -> bool:
-    return generation(obj) <= (obj.get("status") or {}).get("observedGeneration", 0)
+    return generation(obj) <= int((obj.get("status") or {}).get("observedGeneration", 0))
 
 
 def deployment(obj: Obj, revision: int) -> Status:

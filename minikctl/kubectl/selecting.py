@@ -17,10 +17,12 @@ def select(
     latest: bool = False,
     fetch: bool = True,
     allow_empty_selector: bool = False,
+    selectors: bool = True,
 ) -> Resolved:
     """What is meant; `latest` replaces what stands in files by what the server has. Raises UsageError.
 
-    With `local` objects stay as they stand in their files, namespace included.
+    With `local` objects stay as they stand in their files, namespace included. `selectors=False` is for commands whose
+    --selector means something else.
     """
     flags = call.flags
     filenames = flags.get("filename") or []
@@ -31,7 +33,7 @@ def select(
         kustomize=flags.get("kustomize") or "",
         recursive=bool(flags.get("recursive")),
         local=local,
-        label_selector="" if local else flags.get("selector") or "",
+        label_selector=(flags.get("selector") or "") if selectors and not local else "",
         field_selector="" if local else flags.get("field-selector") or "",
         all_=bool(flags.get("all")) and not local,
         all_namespaces=bool(flags.get("all-namespaces")),

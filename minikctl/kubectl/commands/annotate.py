@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, with_metadata
 from minikctl.api.patch import merge_patch
 from minikctl.kubectl import pairs
@@ -38,7 +39,7 @@ def run(call: Invocation) -> None:
                 )
             else:
                 show(obj, target.kind)
-        except Exception as e:
+        except (ApiError, UsageError, Aggregate) as e:
             problems.append(e)
     if problems:
         raise problems[0] if len(problems) == 1 else Aggregate(problems)

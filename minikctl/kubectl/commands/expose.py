@@ -22,7 +22,7 @@ from minikctl.util.errors import Aggregate, UsageError
 def run(call: Invocation) -> None:
     dry_run = strategy(call)
     show = printer(call, "exposed", dry_run=dry_run, typed=True)
-    found = select(call)
+    found = select(call, selectors=False)
     kind = call.client.kind("services")
     problems = list(found.errors)
     for target in found.targets:

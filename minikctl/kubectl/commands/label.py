@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, with_metadata
 from minikctl.api.names import label_value
 from minikctl.api.patch import merge_patch
@@ -31,7 +32,7 @@ def run(call: Invocation) -> None:
     for target in found.targets:
         try:
             _one(call, target, new, removed, dry_run, found.single)
-        except Exception as e:
+        except (ApiError, UsageError, Aggregate) as e:
             problems.append(e)
     if problems:
         raise problems[0] if len(problems) == 1 else Aggregate(problems)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minikctl.api import kinds, schema
+from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj
 from minikctl.kubectl import deletion, image_reference, last_applied, overrides, run_attached
 from minikctl.kubectl.command import Command, Invocation
@@ -38,8 +39,10 @@ def run(call: Invocation) -> int:
             show(made[1].obj or {}, made[1].kind)
             if flags.output == "yaml":
                 call.out("---")
-        except (GeneratorError, Exception) as e:
-            problems.append(UsageError(str(e)) if isinstance(e, GeneratorError) else e)
+        except GeneratorError as e:
+            problems.append(UsageError(str(e)))
+        except (ApiError, UsageError) as e:
+            problems.append(e)
     if attached:
         try:
             return run_attached.follow(call, made[0], restart)

@@ -27,7 +27,7 @@ def labels(w: Writer, title: str, values: dict[str, str] | None, indent: str = "
     multiline(w, title, [f"{k}={v}" for k, v in sorted((values or {}).items())], indent)
 
 
-def annotations(w: Writer, title: str, values: dict[str, str] | None) -> None:
+def annotation_lines(w: Writer, title: str, values: dict[str, str] | None) -> None:
     """Long ones and those of several lines stand below their key; what kubectl apply keeps there is not shown."""
     shown = sorted((k, v) for k, v in (values or {}).items() if k != LAST_APPLIED)
     w.write(0, f"{title}:\t")
@@ -63,7 +63,7 @@ def head(w: Writer, obj: Obj, *, namespace: bool = True) -> None:
 def labels_and_annotations(w: Writer, obj: Obj) -> None:
     metadata = obj.get("metadata") or {}
     labels(w, "Labels", metadata.get("labels"))
-    annotations(w, "Annotations", metadata.get("annotations"))
+    annotation_lines(w, "Annotations", metadata.get("annotations"))
 
 
 def controlled_by(w: Writer, obj: Obj) -> None:

@@ -18,7 +18,7 @@ def pod_template(template: Obj | None, w: Writer) -> None:
     meta, spec = template.get("metadata") or {}, template.get("spec") or {}
     metadata.labels(w, "  Labels", meta.get("labels"))
     if meta.get("annotations"):
-        metadata.annotations(w, "  Annotations", meta["annotations"])
+        metadata.annotation_lines(w, "  Annotations", meta["annotations"])
     if spec.get("serviceAccountName"):
         w.field(1, "Service Account", spec["serviceAccountName"])
     if spec.get("initContainers"):

@@ -28,7 +28,7 @@ def current(deployment: Obj, replica_sets: list[Obj]) -> Obj | None:
 
 def same_template(a: Obj | None, b: Obj | None) -> bool:
     """Whether two templates are equal but for the hash label."""
-    return _bare(a) == _bare(b)
+    return bool(_bare(a) == _bare(b))
 
 
 def _bare(template: Obj | None) -> Any:

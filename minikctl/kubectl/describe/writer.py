@@ -17,7 +17,7 @@ class Writer:
 
     def __init__(self, parent: Writer | None = None, indent: int = 0):
         self._root: Writer = parent._root if parent else self
-        self._indent = indent + (parent._indent if parent else 0)
+        self._indent: int = indent + (parent._indent if parent else 0)
         self._pending: list[str] = []
         self._done: list[str] = []
 

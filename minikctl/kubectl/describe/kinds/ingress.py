@@ -27,7 +27,7 @@ def describe(about: Subject, w: Writer) -> None:
             hosts = ",".join(tls.get("hosts") or [])
             w.line(1, f"{tls['secretName']} terminates {hosts}" if tls.get("secretName") else f"SNI routes {hosts}")
     _rules(about, spec, shown, w)
-    metadata.annotations(w, "Annotations", meta.get("annotations"))
+    metadata.annotation_lines(w, "Annotations", meta.get("annotations"))
     about.events(w)
 
 
