@@ -165,6 +165,11 @@ class InformerFactory:
             informer.add_indexer(name, indexer)
         return informer
 
+    def cached(self, kind: Kind, namespace: str, name: str) -> Obj | None:
+        """An object as the components of this process know it, when they have an informer of its kind."""
+        informer = self._informers.get((kind.resource, ""))
+        return informer.get(name, namespace) if informer else None
+
     def start(self) -> None:
         """Begin to reflect every informer that is not started yet; may be called again."""
         for place, informer in list(self._informers.items()):

@@ -8,10 +8,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout
 from minikctl.cluster.layout import Component
+
+if TYPE_CHECKING:
+    from minikctl.client.informer import InformerFactory
+    from minikctl.client.local import LocalClient
 
 log = logging.getLogger("cluster")
 
@@ -61,7 +66,6 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     """kube-controller-manager and kube-scheduler in one process: one journal reader, shared caches."""
     from dataclasses import asdict
 
-    from minikctl.apiserver.hand_edits import HandEdits
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
     from minikctl.controllers.base import Context
@@ -73,16 +77,33 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     informers = InformerFactory(client)
     manager = Manager(Context(client, informers, settings=asdict(cluster)))
     scheduler = Scheduler(client, informers)
-    edits = HandEdits(client.api, client.for_actor("hand"))
     manager.start()
     scheduler.start()
-    edits.start()
-    log.info("controllers, scheduler and the watch for hand edits are running")
+    _watch_for_hand_edits(client, informers, stop)
+    log.info("controllers and scheduler are running")
     stop.wait()
-    edits.stop()
     scheduler.stop()
     manager.stop()
     client.close()
+
+
+def _watch_for_hand_edits(client: LocalClient, informers: InformerFactory, stop: threading.Event) -> None:
+    from minikctl.apiserver.hand_edits import GUARD, LEAST_PAUSE, HandEdits
+    from minikctl.client.events import EventRecorder
+
+    recorder = EventRecorder(client.for_actor(GUARD), "minikctl")
+    edits = HandEdits(client.api, recorder.warning, informers.cached)
+
+    def look() -> None:
+        pause = LEAST_PAUSE
+        while not stop.wait(pause):
+            try:
+                pause = edits.scan()
+            except Exception:
+                log.exception("looking for hand edits")
+        edits.close()
+
+    threading.Thread(target=look, name="hand-edits", daemon=True).start()
 
 
 def stop_event() -> threading.Event:

@@ -221,15 +221,27 @@ class Store:
 
         return self._commit(key, decide, actor, because, None)
 
-    def adopt(self, key: str, obj: Obj | None, *, actor: str, last: Obj | None = None) -> Obj:
-        """Take what a person did to a file as a write: a new version of `obj`, or the deletion of `last`."""
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Nobody writes meanwhile: what differs between a file and the journal now was done by hand."""
+        with _explained(self.root), self._locked():
+            yield
 
-        def decide(_current: Obj | None) -> tuple[str, Obj]:
-            if obj is None:
-                return DELETED, last or {}
-            return (MODIFIED if last else ADDED), obj
+    def restore(self, key: str, obj: Obj | None, *, seen: bytes | None) -> bool:
+        """Put a file back to what the journal says (None: take it away), if it still holds `seen` (None: is missing).
 
-        return self._commit(key, decide, actor, None, None, read_current=False)
+        False when it has changed meanwhile; then nothing is done.
+        """
+        path = self.path(key)
+        with self.quiet():
+            try:
+                present: bytes | None = path.read_bytes()
+            except FileNotFoundError:
+                present = None
+            if present != seen:
+                return False
+            self._place(path, self._stage(path, obj) if obj is not None else "")
+            return True
 
     @staticmethod
     def _check(key: str, current: Obj | None, expect: str) -> Obj:
@@ -246,13 +258,11 @@ class Store:
         actor: str,
         because: int | None,
         was: Obj | None,
-        *,
-        read_current: bool = True,
     ) -> Obj:
         """The write cycle: lock, read, decide, next version, object beside its place, journal line, into place."""
         path = self.path(key)
         with _explained(self.root), self._locked() as head:
-            event, obj = decide(self._read(path, key) if read_current else None)
+            event, obj = decide(self._read(path, key))
             rv = head.rv + 1
             obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(rv)}}
             record = Record(rv, timestamp_ms(self.clock), event, key, actor, because, obj, was)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,23 +120,25 @@ class Watch:
 
     def poll(self) -> list[Record]:
         """What has come since the last call, without waiting. Raises Compacted when the reader fell too far behind."""
-        out: list[Record] = []
+        return [Record.parse(line) for line in self.lines()]
+
+    def lines(self) -> Iterator[bytes]:
+        """The same as lines of the journal, for readers that need not parse them all."""
         while not self._closed:
             if self._fd < 0 and not self._open():
-                return out
+                return
             lines = self._read_lines()
             if lines:
-                self._take(lines, out)
+                yield from self._new_and_wanted(lines)
                 continue
             following = self._folder / journal.segment_name(self.last_rv + 1)
             if self.last_rv + 1 == self._segment or not following.exists():
                 self._check_not_left_behind()
-                return out
+                return
             if self._read_more():  # the last lines of a segment can land between reading and looking
                 continue
             os.close(self._fd)
             self._fd, self._segment, self._offset = -1, self.last_rv + 1, 0
-        return out
 
     def _open(self) -> bool:
         try:
@@ -170,7 +172,7 @@ class Watch:
         self._offset += used
         return lines
 
-    def _take(self, lines: list[bytes], out: list[Record]) -> None:
+    def _new_and_wanted(self, lines: list[bytes]) -> Iterator[bytes]:
         for line in lines:
             rv = int(line[6 : line.index(b",")])  # `{"rv":123,…`
             self.last_rv = max(self.last_rv, rv)
@@ -178,7 +180,7 @@ class Watch:
                 continue
             if self._prefixes and not self._wanted(journal.key_of_line(line)):
                 continue
-            out.append(Record.parse(line))
+            yield line
 
     def _wanted(self, key: bytes) -> bool:
         return any(key.startswith(p) and key[len(p) : len(p) + 1] in (b"/", b"") for p in self._prefixes)

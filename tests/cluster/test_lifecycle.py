@@ -137,3 +137,23 @@ def test_a_directory_of_others_is_not_touched(daemon: Daemon) -> None:
     assert done.code == 1
     assert done.err.startswith(f"error: {daemon.root} is not a state directory of minikctl: it holds thesis.txt;")
     assert [p.name for p in daemon.root.iterdir()] == ["thesis.txt"]
+
+
+def test_an_object_file_edited_by_hand_is_noticed_by_the_running_cluster(daemon: Daemon) -> None:
+    simulated(daemon)
+    client = daemon.client
+    client.create("configmaps", {"metadata": {"name": "settings"}, "data": {"color": "blue"}}, "default")
+    path = daemon.root / "registry" / "configmaps" / "default" / "settings.json"
+
+    def actors() -> list[str]:
+        found = [r for f in (daemon.root / "journal").glob("*") for r in f.read_text().splitlines()]
+        return [r.partition('"actor":"')[2].partition('"')[0] for r in found if "configmaps/default/settings" in r]
+
+    path.write_text(path.read_text().replace("blue", "red"))
+    eventually(lambda: actors() == ["test", "hand"])
+    assert client.get("configmaps", "settings", "default")["data"] == {"color": "red"}
+    path.write_text(path.read_text().replace('"red"', "5"))
+    eventually(lambda: path.with_name("settings.json.rejected").exists())
+    eventually(lambda: any(e["reason"] == "HandEditRefused" for e in client.list("events", "default")["items"]))
+    path.unlink()
+    eventually(lambda: not client.list("configmaps", "default", field_selector="metadata.name=settings")["items"])
