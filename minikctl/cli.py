@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 from minikctl.api.errors import ApiError
 from minikctl.kubectl import PROGRAM, dispatch
 from minikctl.kubectl.command import Environment
-from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, UsageError
+from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, Failure, UsageError
 
 EXPECTED = (ApiError, UsageError, EnvironmentProblem, Aggregate)
 
@@ -75,8 +75,6 @@ def application() -> Any:
 
 def run(argv: Sequence[str], env: Environment) -> int:
     """Run one command line and return its exit code. Never raises; writes to the environment's streams only."""
-    from minikctl.kubectl import errors
-
     try:
         return int(application().main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=env) or 0)
     except Exit as e:
@@ -84,9 +82,9 @@ def run(argv: Sequence[str], env: Environment) -> int:
     except typer.Exit as e:
         return int(e.exit_code)
     except EXPECTED as e:
-        _flush(env)
-        env.stderr.write(errors.line(e))
-        return 1
+        return _failed(env, e, 1)
+    except Failure as e:
+        return _failed(env, e.error, e.code)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
@@ -98,6 +96,14 @@ def run(argv: Sequence[str], env: Environment) -> int:
     except Exception as e:
         env.stderr.write(_crash_log(e, argv))
         return 3
+
+
+def _failed(env: Environment, error: Exception, code: int) -> int:
+    from minikctl.kubectl import errors
+
+    _flush(env)
+    env.stderr.write(errors.line(error))
+    return code
 
 
 def _flush(env: Environment) -> None:

@@ -62,11 +62,13 @@ def changer(kind: Kind, patch_type: str, patch: Any, decode: Callable[[Obj], Obj
 def _json_patched(old: Obj, patch: list[Any]) -> Obj:
     try:
         return json_patch.apply(clone(old), patch)
-    except json_patch.PatchError as e:
-        message = "the server rejected our request due to an error in our request"
-        raise ApiError(
-            422, "Invalid", message, {"causes": [{"reason": "UnexpectedServerResponse", "message": str(e)}]}
-        ) from None
+    except json_patch.PatchError:
+        raise unprocessable() from None
+
+
+def unprocessable() -> ApiError:
+    """A patch that makes no sense; like Kubernetes' server, it does not say why."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
 
 
 def _strategic(kind: Kind, old: Obj, patch: Obj, decode: Callable[[Obj], Obj]) -> Obj:
@@ -75,8 +77,8 @@ def _strategic(kind: Kind, old: Obj, patch: Obj, decode: Callable[[Obj], Obj]) -
         schema.decode(kind.type, patched)
     except strategic.MalformedPatch as e:
         raise bad_request(str(e)) from None
-    except strategic.ListOfLists as e:
-        raise ApiError(422, "Invalid", str(e)) from None
+    except strategic.ListOfLists:
+        raise unprocessable() from None
     except strategic.PatchError as e:
         raise ApiError(500, "", str(e)) from None
     except schema.DecodeError as e:

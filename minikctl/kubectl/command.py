@@ -43,6 +43,8 @@ class Command:
     group: str = "Other"
     hidden: bool = False
     complete: Completer | None = None
+    failure_code: int = 1
+    """The exit code when something goes wrong, flags included (`diff`: 2, because 1 means differences)."""
     raw_args: bool = False
     """Hand everything to `run` unparsed (plugins, `__complete`)."""
 

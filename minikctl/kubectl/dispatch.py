@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from minikctl.api.errors import ApiError
 from minikctl.kubectl import PROGRAM
 from minikctl.kubectl.command import Command, Environment, Invocation, see_help
 from minikctl.kubectl.flags import Option, bind, require, scan
 from minikctl.kubectl.global_options import GLOBAL_OPTIONS
-from minikctl.util.errors import UsageError
+from minikctl.util.errors import Aggregate, EnvironmentProblem, Failure, UsageError
 
 PACKAGES = ("minikctl.kubectl.commands", "minikctl.cluster.commands")
 ALIASES = {"cm": "configmap", "k": "kustomize"}
@@ -113,6 +114,16 @@ def options_of(command: Command) -> tuple[Option, ...]:
 
 def invoke(found: Found, words_left: Sequence[str], env: Environment) -> int:
     """Read the flags, run, and give the exit code. Raises what the command raises."""
+    code = found.command.failure_code
+    if code == 1:
+        return _invoke(found, words_left, env)
+    try:
+        return _invoke(found, words_left, env)
+    except (ApiError, UsageError, EnvironmentProblem, Aggregate) as e:
+        raise Failure(e, code) from None
+
+
+def _invoke(found: Found, words_left: Sequence[str], env: Environment) -> int:
     command = found.command
     options = options_of(command)
     if command.raw_args:

@@ -19,9 +19,13 @@ def configuration(obj: Obj, *, typed: bool = False) -> str:
 
     typed: keys stand in Go's order already; else they are sorted, and annotations are there even if empty.
     """
+    return json_out.dumps(bare(obj, typed=typed), sort_keys=not typed, indent=None) + "\n"
+
+
+def bare(obj: Obj, *, typed: bool = False) -> Obj:
+    """The object without the annotation."""
     kept = {k: v for k, v in annotations_of(obj).items() if k != LAST_APPLIED}
-    bare = with_metadata(obj, annotations=kept if kept or not typed else None)
-    return json_out.dumps(bare, sort_keys=not typed, indent=None) + "\n"
+    return with_metadata(obj, annotations=kept if kept or not typed else None)
 
 
 def annotated(obj: Obj, *, typed: bool = False) -> Obj:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, resource_version, with_metadata
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.resolve import Target
+from minikctl.util.errors import UsageError
 
 
 def create(call: Invocation, target: Target, obj: Obj, options: WriteOptions) -> Obj:
@@ -17,11 +19,16 @@ def create(call: Invocation, target: Target, obj: Obj, options: WriteOptions) ->
 
 
 def replace(call: Invocation, target: Target, obj: Obj, options: WriteOptions, subresource: str = "") -> Obj:
-    """Update to `obj`; when it names no resourceVersion, whatever version there is. Raises ApiError."""
+    """Update to `obj`; when it names no resourceVersion, whatever version there is. Raises ApiError, UsageError."""
+    if not target.name:
+        raise UsageError("resource name may not be empty")
     client = call.client
     if not resource_version(obj):
-        current = client.get(target.kind, target.name, target.namespace, subresource=subresource)
-        obj = with_metadata(obj, resourceVersion=resource_version(current))
+        try:
+            current = client.get(target.kind, target.name, target.namespace, subresource=subresource)
+            obj = with_metadata(obj, resourceVersion=resource_version(current))
+        except ApiError:
+            pass  # the server may create it, and words its own refusal otherwise
     obj = with_metadata(obj, namespace=target.namespace or None)
     return client.update(target.kind, obj, subresource=subresource, options=options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.flags import Option
 from minikctl.util.errors import UsageError
@@ -31,3 +33,18 @@ def directive(call: Invocation) -> str:
             f'invalid - validate option "{word}"; must be one of: strict (or true), warn, ignore (or false)'
         )
     return _WORDS[word]
+
+
+def problems(value: Any) -> list[str]:
+    """Why a value is no object that a server could judge: it needs an apiVersion and a kind."""
+    if not isinstance(value, dict):
+        return ["invalid object to validate"]
+    found = []
+    for key in ("apiVersion", "kind"):
+        if value.get(key) is None:
+            found.append(f"{key} not set")
+        elif not isinstance(value[key], str):
+            found.append(f"{key} isn't string type")
+        elif key == "apiVersion" and value[key].count("/") > 1:
+            found.append(f"unexpected GroupVersion string: {value[key]}")
+    return found

@@ -34,3 +34,11 @@ class Exit(Exception):
     def __init__(self, code: int):
         super().__init__(code)
         self.code = code
+
+
+class Failure(Exception):
+    """An error that ends a command with another exit code than 1."""
+
+    def __init__(self, error: Exception, code: int):
+        super().__init__(str(error))
+        self.error, self.code = error, code

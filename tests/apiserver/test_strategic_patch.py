@@ -30,7 +30,7 @@ def test_containers_are_merged_by_name(cluster: TestCluster) -> None:
     ("patch", "code", "reason", "message"),
     [
         ({"$retainKeys": "x"}, 400, "BadRequest", "invalid patch format of retainKeys"),
-        ({"containers": [[]]}, 422, "Invalid", "lists of lists are not supported"),
+        ({"containers": [[]]}, 422, "Invalid", "the server rejected our request due to an error in our request"),
         (
             {"containers": [{"image": "x"}]},
             500,

@@ -11,6 +11,7 @@ import yaml
 
 from minikctl.api.meta import LAST_APPLIED
 from tests.support.cluster import Result, TestCluster
+from tests.support.files import Files
 
 CM = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "labels": {"app": "shop"}}}
 PVC = {
@@ -21,35 +22,22 @@ PVC = {
 }
 
 
-class Files:
-    """Manifests in a folder of the test's own, and commands that run there."""
-
-    def __init__(self, cluster: TestCluster, folder: Path):
-        self.cluster, self.folder = cluster, folder
-
-    def write(self, name: str, *objects: Any) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(objects[0] if isinstance(objects[0], str) else "---\n".join(map(yaml.safe_dump, objects)))
-
-    def cli(self, *argv: str, stdin: str = "") -> Result:
-        return self.cluster.cli(*argv, stdin=stdin, cwd=self.folder)
-
+class Applied(Files):
     def apply(self, obj: Any, *argv: str) -> Result:
         self.write("a.yaml", obj)
         return self.cli("apply", "-f", "a.yaml", *argv)
 
 
 @pytest.fixture
-def files(cluster: TestCluster, tmp_path: Path) -> Files:
-    return Files(cluster, tmp_path)
+def files(cluster: TestCluster, tmp_path: Path) -> Applied:
+    return Applied(cluster, tmp_path)
 
 
-def data(files: Files, name: str = "settings") -> Any:
+def data(files: Applied, name: str = "settings") -> Any:
     return files.cluster.client.get("cm", name, "default").get("data")
 
 
-def test_created_unchanged_configured(files: Files) -> None:
+def test_created_unchanged_configured(files: Applied) -> None:
     assert files.apply({**CM, "data": {"a": "1"}}).out == "configmap/settings created\n"
     assert files.apply({**CM, "data": {"a": "1"}}).out == "configmap/settings unchanged\n"
     assert files.apply({**CM, "data": {"b": "2"}}).out == "configmap/settings configured\n"
@@ -61,14 +49,14 @@ def test_created_unchanged_configured(files: Files) -> None:
     )
 
 
-def test_what_others_set_stays(files: Files) -> None:
+def test_what_others_set_stays(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1", "b": "1"}})
     files.cluster.client.patch("cm", "settings", {"data": {"live": "yes", "b": "9"}}, "default")
     files.apply({**CM, "data": {"b": "1"}})
     assert data(files) == {"b": "1", "live": "yes"}
 
 
-def test_overwrite_false_reports_what_others_changed(files: Files) -> None:
+def test_overwrite_false_reports_what_others_changed(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}})
     files.cluster.client.patch("cm", "settings", {"data": {"a": "theirs"}}, "default")
     result = files.apply({**CM, "data": {"a": "2"}}, "--overwrite=false")
@@ -77,7 +65,7 @@ def test_overwrite_false_reports_what_others_changed(files: Files) -> None:
     assert files.apply({**CM, "data": {"a": "2"}}).out == "configmap/settings configured\n"
 
 
-def test_an_object_that_was_not_applied_is_adopted_with_a_warning(files: Files) -> None:
+def test_an_object_that_was_not_applied_is_adopted_with_a_warning(files: Applied) -> None:
     files.cli("create", "cm", "settings", "--from-literal=a=1")
     result = files.apply({**CM, "data": {"a": "1"}})
     assert result.err.startswith(f"Warning: resource configmaps/settings is missing the {LAST_APPLIED} annotation")
@@ -85,7 +73,7 @@ def test_an_object_that_was_not_applied_is_adopted_with_a_warning(files: Files) 
     assert files.apply({**CM, "data": {"a": "1"}}).err == ""
 
 
-def test_null_means_absent(files: Files) -> None:
+def test_null_means_absent(files: Applied) -> None:
     assert files.apply({**CM, "data": {"a": None, "b": "1"}}).out == "configmap/settings created\n"
     assert data(files) == {"b": "1"}
     files.cluster.client.patch("cm", "settings", {"data": {"a": "set"}}, "default")
@@ -93,7 +81,7 @@ def test_null_means_absent(files: Files) -> None:
     assert data(files) == {"b": "1"}
 
 
-def test_dry_runs_change_nothing(files: Files) -> None:
+def test_dry_runs_change_nothing(files: Applied) -> None:
     assert files.apply(CM, "--dry-run=client").out == "configmap/settings created (dry run)\n"
     assert files.apply(CM, "--dry-run=server").out == "configmap/settings created (server dry run)\n"
     files.apply({**CM, "data": {"a": "1"}})
@@ -105,7 +93,7 @@ def test_dry_runs_change_nothing(files: Files) -> None:
     assert data(files) == {"a": "1"}
 
 
-def test_output_is_the_object_or_a_list(files: Files) -> None:
+def test_output_is_the_object_or_a_list(files: Applied) -> None:
     assert files.apply(CM, "-o", "name").out == "configmap/settings\n"
     files.write("b.yaml", CM, {**CM, "metadata": {"name": "other"}})
     listing = json.loads(files.cli("apply", "-f", "b.yaml", "-o", "json").out)
@@ -113,7 +101,7 @@ def test_output_is_the_object_or_a_list(files: Files) -> None:
     assert [i["metadata"]["name"] for i in listing["items"]] == ["settings", "other"]
 
 
-def test_one_bad_object_does_not_stop_the_others(files: Files) -> None:
+def test_one_bad_object_does_not_stop_the_others(files: Applied) -> None:
     files.write("b.yaml", {**CM, "metadata": {"name": "Bad_Name"}}, CM)
     files.write("c.yaml", {"kind": "ConfigMap"})
     result = files.cli("apply", "-f", "b.yaml", "-f", "c.yaml", "-f", "missing-kind.yaml")
@@ -153,13 +141,13 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("argv", "message"), ERRORS, ids=[" ".join(e[0]) for e in ERRORS])
-def test_errors(files: Files, argv: list[str], message: str) -> None:
+def test_errors(files: Applied, argv: list[str], message: str) -> None:
     files.write("a.yaml", CM)
     result = files.cli("apply", *argv)
     assert (result.code, result.out) == (1, "") and result.err.startswith(message)
 
 
-def test_a_name_is_needed(files: Files) -> None:
+def test_a_name_is_needed(files: Applied) -> None:
     result = files.apply({**CM, "metadata": {}})
     assert result.err == (
         "error: error when retrieving current configuration of:\n"
@@ -170,7 +158,7 @@ def test_a_name_is_needed(files: Files) -> None:
     assert result.err == "error: from x-: cannot use generate name with apply\n"
 
 
-def test_unknown_fields(files: Files) -> None:
+def test_unknown_fields(files: Applied) -> None:
     odd = {**CM, "dta": {}}
     strict = files.apply(odd)
     assert strict.err == (
@@ -182,13 +170,13 @@ def test_unknown_fields(files: Files) -> None:
     assert files.apply(odd, "--validate=ignore").err == ""
 
 
-def test_a_refused_patch_says_what_was_sent(files: Files) -> None:
+def test_a_refused_patch_says_what_was_sent(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}, "immutable": True})
     result = files.apply({**CM, "data": {"a": "2"}, "immutable": True})
     assert result.code == 1 and "The ConfigMap" in result.err and "immutable" in result.err
 
 
-def test_force_replaces_what_cannot_be_patched(files: Files) -> None:
+def test_force_replaces_what_cannot_be_patched(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}, "immutable": True})
     before = files.cluster.client.get("cm", "settings", "default")
     assert files.apply({**CM, "data": {"a": "2"}}, "--force").out == "configmap/settings configured\n"
@@ -197,14 +185,14 @@ def test_force_replaces_what_cannot_be_patched(files: Files) -> None:
     assert files.apply({**CM, "data": {"a": "2"}}).out == "configmap/settings unchanged\n"
 
 
-def test_force_restores_the_old_object_when_the_new_one_is_refused(files: Files) -> None:
+def test_force_restores_the_old_object_when_the_new_one_is_refused(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}})
     bad = {**CM, "data": {"bad key!": "x"}}
     assert files.apply(bad, "--force").code == 1
     assert data(files) == {"a": "1"}
 
 
-def test_a_version_in_the_file_must_be_the_present_one(files: Files) -> None:
+def test_a_version_in_the_file_must_be_the_present_one(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}})
     old = {**CM, "metadata": {**CM["metadata"], "resourceVersion": "1"}, "data": {"a": "2"}}
     result = files.apply(old)
@@ -219,7 +207,7 @@ def test_a_version_in_the_file_must_be_the_present_one(files: Files) -> None:
 # ---------------------------------------------------------------------- prune
 
 
-def test_prune(files: Files) -> None:
+def test_prune(files: Applied) -> None:
     def named(name: str, app: str = "shop") -> dict[str, Any]:
         return {**CM, "metadata": {"name": name, "labels": {"app": app}}}
 
@@ -244,7 +232,7 @@ def test_prune(files: Files) -> None:
 # ---------------------------------------------------------------------- server-side
 
 
-def test_server_side_apply(files: Files) -> None:
+def test_server_side_apply(files: Applied) -> None:
     config = {**CM, "data": {"a": "1"}}
     assert files.apply(config, "--server-side").out == "configmap/settings serverside-applied\n"
     files.cluster.client.patch("cm", "settings", {"data": {"a": "theirs"}}, "default")
@@ -256,7 +244,7 @@ def test_server_side_apply(files: Files) -> None:
     assert forced.out == "configmap/settings serverside-applied\n" and data(files) == {"a": "2"}
 
 
-def test_client_side_owners_are_migrated(files: Files) -> None:
+def test_client_side_owners_are_migrated(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1", "b": "1"}})
     assert files.apply({**CM, "data": {"a": "1"}}, "--server-side").out == "configmap/settings serverside-applied\n"
     assert data(files) == {"a": "1"}
@@ -269,7 +257,7 @@ def test_client_side_owners_are_migrated(files: Files) -> None:
 # ---------------------------------------------------------------------- last-applied
 
 
-def test_view_last_applied(files: Files) -> None:
+def test_view_last_applied(files: Applied) -> None:
     files.apply({**CM, "data": {"a": "1"}})
     shown = files.cli("apply", "view-last-applied", "cm/settings")
     assert yaml.safe_load(shown.out)["data"] == {"a": "1"}
@@ -280,7 +268,7 @@ def test_view_last_applied(files: Files) -> None:
     assert files.cli("apply", "view-last-applied", "cm", "plain").out == ""
 
 
-def test_set_last_applied(files: Files) -> None:
+def test_set_last_applied(files: Applied) -> None:
     files.write("a.yaml", {**CM, "data": {"a": "1"}})
     files.cli("create", "-f", "a.yaml")
     refused = files.cli("apply", "set-last-applied", "-f", "a.yaml")

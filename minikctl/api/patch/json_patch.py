@@ -11,8 +11,8 @@ class PatchError(ValueError):
 
 def apply(document: Any, patch: list[Any]) -> Any:
     """The patched document; `document` may be changed on the way. Raises PatchError."""
-    import jsonpatch  # type: ignore[import-untyped]
-    from jsonpointer import JsonPointerException  # type: ignore[import-untyped]
+    import jsonpatch
+    from jsonpointer import JsonPointerException
 
     try:
         return jsonpatch.apply_patch(document, patch, in_place=True)

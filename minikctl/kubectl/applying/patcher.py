@@ -11,9 +11,9 @@ from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, with_metadata
 from minikctl.api.patch import merge_patch, strategic
+from minikctl.api.patch.strategic import PatchError
 from minikctl.api.patch.three_way import (
     ConflictError,
-    PatchError,
     changed_identity,
     create_three_way,
     create_three_way_json,
@@ -66,7 +66,7 @@ class Patcher:
             try:
                 return self._patch(current, modified)
             except Failed as e:
-                if not _is(e.error, "Conflict"):
+                if self.lock or not _is(e.error, "Conflict"):
                     return self._refused(e, current, modified)
             try:
                 current = self.call.client.get(self.target.kind, self.target.name, self.target.namespace)

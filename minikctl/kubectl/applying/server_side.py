@@ -35,7 +35,7 @@ def apply(call: Invocation, target: Target, options: WriteOptions, subresource: 
     """The object afterwards. Raises UsageError for conflicts, ApiError for the rest."""
     config = target.obj or {}
     try:
-        obj = _send(call, target, config, options, subresource)
+        obj = send(call, target, config, options, subresource)
     except ApiError as e:
         if e.code == 415:
             raise UsageError(f"Server-side apply not available on the server: ({e.message})") from None
@@ -50,7 +50,8 @@ def apply(call: Invocation, target: Target, options: WriteOptions, subresource: 
     return _migrate(call, target, obj, options, config)
 
 
-def _send(call: Invocation, target: Target, config: Obj, options: WriteOptions, subresource: str = "") -> Obj:
+def send(call: Invocation, target: Target, config: Obj, options: WriteOptions, subresource: str = "") -> Obj:
+    """One apply patch. Raises ApiError."""
     return call.client.patch(
         target.kind,
         target.name,
@@ -81,7 +82,7 @@ def _keep_annotation(call: Invocation, target: Target, obj: Obj, options: WriteO
         "kind": target.kind.kind,
         "metadata": {k: v for k, v in metadata.items() if v},
     }
-    return _send(call, target, config, replace(options, field_manager=ANNOTATION_MANAGER, force=False))
+    return send(call, target, config, replace(options, field_manager=ANNOTATION_MANAGER, force=False))
 
 
 def _migrate(call: Invocation, target: Target, obj: Obj, options: WriteOptions, config: Obj) -> Obj:
@@ -111,7 +112,7 @@ def _migrate(call: Invocation, target: Target, obj: Obj, options: WriteOptions, 
                 return obj
         obj = call.client.get(target.kind, target.name, target.namespace)
     try:
-        return _send(call, target, config, options)
+        return send(call, target, config, options)
     except ApiError as e:
         _warn(call, "failed to re-apply configuration after performing Server-Side Apply migration", e)
         return obj

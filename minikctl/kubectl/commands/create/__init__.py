@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minikctl.api.errors import ApiError
 from minikctl.client.protocol import WriteOptions
-from minikctl.kubectl import last_applied, validation, visiting
+from minikctl.kubectl import last_applied, requests, validation, visiting
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.common_options import RECORD, SAVE_CONFIG, field_manager, recorded
 from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, SERVER, strategy
@@ -28,7 +28,7 @@ def run(call: Invocation) -> None:
         _check_raw(call)
         raise UsageError("--raw needs a server that speaks HTTP; the local cluster has no such path")
     if flags.edit:
-        from minikctl.kubectl.editing import edit_before_create
+        from minikctl.kubectl.editing.modes import edit_before_create
 
         edit_before_create(call)
         return
@@ -39,7 +39,7 @@ def run(call: Invocation) -> None:
         obj = recorded(call, obj)
         if dry_run != CLIENT:
             try:
-                obj = call.client.create(target.kind, obj, target.namespace, options=options)
+                obj = requests.create(call, target, obj, options)
             except ApiError as e:
                 raise add_source("creating", target.source, e) from None
         show(obj, target.kind)
