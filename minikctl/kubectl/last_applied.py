@@ -34,6 +34,11 @@ def annotated(obj: Obj, *, typed: bool = False) -> Obj:
     return with_metadata(obj, annotations=annotations)
 
 
+def patch(text: str) -> Obj:
+    """The merge patch that sets the annotation, and nothing else."""
+    return {"metadata": {"annotations": {LAST_APPLIED: text}}}
+
+
 def kept_current(obj: Obj, *, save: bool, typed: bool = False) -> Obj:
     """With `save`, or when the object has the annotation already, a copy whose annotation is up to date."""
     return annotated(obj, typed=typed) if save or original(obj) else obj

@@ -11,12 +11,17 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import LAST_APPLIED, Obj, annotations_of, resource_version
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl.command import Invocation
+from minikctl.kubectl.flags import BOOL, Option
 from minikctl.kubectl.resolve import Target
 from minikctl.util.errors import UsageError
 
-MANAGER = "kubectl"
+MANAGER, CLIENT_MANAGER = "kubectl", "kubectl-client-side-apply"
 ANNOTATION_MANAGER = "kubectl-last-applied"
 RETRIES = 5
+OPTIONS = (
+    Option("server-side", BOOL, help="Have the server do the merging."),
+    Option("force-conflicts", BOOL, help="With --server-side: take fields over from their managers."),
+)
 _ADVICE = """
 Please review the fields above--they currently have other managers. Here
 are the ways you can resolve this warning:
@@ -29,6 +34,13 @@ are the ways you can resolve this warning:
   value; in this case, you'll become the manager if the other manager(s)
   stop managing the field (remove it from their configuration).
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"""
+
+
+def manager(call: Invocation) -> str:
+    """The field manager: --field-manager, else by the way of applying."""
+    if call.flags.changed("field-manager"):
+        return str(call.flags.field_manager)
+    return MANAGER if call.flags.server_side else CLIENT_MANAGER
 
 
 def apply(call: Invocation, target: Target, options: WriteOptions, subresource: str = "") -> Obj:

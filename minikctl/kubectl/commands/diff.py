@@ -9,7 +9,6 @@ from minikctl.kubectl import diffing, last_applied, requests, visiting
 from minikctl.kubectl.applying import prune, server_side
 from minikctl.kubectl.applying.patcher import Failed, Patcher
 from minikctl.kubectl.command import Command, Invocation
-from minikctl.kubectl.commands.apply import CLIENT_SIDE_MANAGER, SERVER_SIDE_OPTIONS, manager
 from minikctl.kubectl.common_options import field_manager
 from minikctl.kubectl.diffing import Folders
 from minikctl.kubectl.flags import BOOL, INT, Option
@@ -84,7 +83,7 @@ def _live(call: Invocation, target: Target) -> Obj | None:
 
 def _merged(call: Invocation, target: Target, live: Obj | None, *, lock: bool) -> Obj:
     """The object as apply would leave it: the server is asked, and keeps nothing."""
-    options = WriteOptions(dry_run=True, field_manager=manager(call), force=call.flags.force_conflicts)
+    options = WriteOptions(dry_run=True, field_manager=server_side.manager(call), force=call.flags.force_conflicts)
     if call.flags.server_side:
         return server_side.send(call, target, target.obj or {}, options)
     if live is None:
@@ -111,12 +110,12 @@ COMMAND = Command(
     ),
     options=(
         *filename_options("to compare"),
-        *SERVER_SIDE_OPTIONS,
+        *server_side.OPTIONS,
         SELECTOR,
         SHOW_MANAGED_FIELDS,
         prune.PRUNE,
         prune.PRUNE_ALLOWLIST,
-        field_manager(CLIENT_SIDE_MANAGER),
+        field_manager(server_side.CLIENT_MANAGER),
         Option("concurrency", INT, default=1, help="How many objects to look at together (here: always one)."),
         Option("show-secrets", BOOL, help="Show the values of secrets."),
     ),

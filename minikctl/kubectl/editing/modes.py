@@ -13,7 +13,6 @@ from minikctl.api.patch.values import identical
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl import last_applied, requests, validation, visiting
 from minikctl.kubectl.command import Invocation
-from minikctl.kubectl.commands.apply.set_last_applied import patch_for
 from minikctl.kubectl.editing.session import LAST_APPLIED_HEADER, Results, Session, original_of
 from minikctl.kubectl.manifest import Document
 from minikctl.kubectl.printers import json_out, printer
@@ -104,7 +103,7 @@ def edit_last_applied(call: Invocation) -> None:
             if identical(before, after):
                 printer(call, "skipped")(after, target.kind)
                 continue
-            body = patch_for(json_out.compact(after) + "\n")
+            body = last_applied.patch(json_out.compact(after) + "\n")
             call.client.patch(target.kind, target.name, body, target.namespace, options=options)
             printer(call, "edited")(after, target.kind)
 

@@ -21,12 +21,6 @@ from minikctl.kubectl.printers import PRINT_OPTIONS, Typed, printer
 from minikctl.kubectl.resolve import ALL, SELECTOR, Target
 from minikctl.util.errors import Aggregate, UsageError
 
-CLIENT_SIDE_MANAGER = "kubectl-client-side-apply"
-SERVER_SIDE_OPTIONS = (
-    Option("server-side", BOOL, help="Have the server do the merging."),
-    Option("force-conflicts", BOOL, help="With --server-side: take fields over from their managers."),
-)
-
 
 class Apply:
     """One call of apply."""
@@ -40,7 +34,7 @@ class Apply:
         self.force = Force(self.propagation, flags.grace_period, flags.timeout) if flags.force else None
         self.options = WriteOptions(
             dry_run=self.dry_run == SERVER,
-            field_manager=manager(call),
+            field_manager=server_side.manager(call),
             field_validation=validation.directive(call),
             force=flags.force_conflicts,
         )
@@ -178,13 +172,6 @@ def run(call: Invocation) -> None:
         applier.prune()
 
 
-def manager(call: Invocation) -> str:
-    """The field manager: --field-manager, else by the way of applying."""
-    if call.flags.changed("field-manager"):
-        return str(call.flags.field_manager)
-    return server_side.MANAGER if call.flags.server_side else CLIENT_SIDE_MANAGER
-
-
 def _check(call: Invocation, dry_run: str) -> None:
     """Raises UsageError for flags that cannot stand beside each other."""
     flags = call.flags
@@ -249,7 +236,7 @@ COMMAND = Command(
         *PRINT_OPTIONS,
         *filename_options("to apply"),
         *DELETION_OPTIONS,
-        *SERVER_SIDE_OPTIONS,
+        *server_side.OPTIONS,
         RECORD,
         validation.VALIDATE,
         DRY_RUN,
@@ -257,7 +244,7 @@ COMMAND = Command(
         ALL,
         prune.PRUNE,
         prune.PRUNE_ALLOWLIST,
-        field_manager(CLIENT_SIDE_MANAGER),
+        field_manager(server_side.CLIENT_MANAGER),
         Option("openapi-patch", BOOL, default=True, help="Make patches by the structure of kinds that is known."),
         Option("overwrite", BOOL, default=True, help="What the file says wins over what others changed."),
         Option("subresource", help="With --server-side: apply to this subresource."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import LAST_APPLIED, Obj
+from minikctl.api.meta import Obj
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl import last_applied, requests, visiting
 from minikctl.kubectl.command import Command, Invocation
@@ -34,7 +34,7 @@ def run(call: Invocation) -> None:
         if before == text:
             call.out(f"set-last-applied {target.name}: no changes required.")
         else:
-            planned.append((target, patch_for(text), current))
+            planned.append((target, last_applied.patch(text), current))
 
     visiting.visit(call, plan)
     options = WriteOptions(dry_run=dry_run == SERVER)
@@ -43,11 +43,6 @@ def run(call: Invocation) -> None:
         if dry_run != CLIENT:
             obj = call.client.patch(target.kind, target.name, patch, target.namespace, options=options)
         show(obj, target.kind)
-
-
-def patch_for(text: str) -> Obj:
-    """The merge patch that sets the annotation."""
-    return {"metadata": {"annotations": {LAST_APPLIED: text}}}
 
 
 def _current(call: Invocation, target: Target) -> Obj:

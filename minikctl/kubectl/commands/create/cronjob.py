@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from minikctl.kubectl.command import Command, Invocation
-from minikctl.kubectl.commands.create.job import pod_template
 from minikctl.kubectl.flags import Option
 from minikctl.kubectl.generating import GENERATOR_OPTIONS, name_argument, new, submit
+from minikctl.kubectl.generating.pods import pod_template
 
 
 def run(call: Invocation) -> None:

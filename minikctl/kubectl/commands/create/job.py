@@ -6,6 +6,7 @@ from minikctl.api.meta import Obj
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import Option
 from minikctl.kubectl.generating import GENERATOR_OPTIONS, name_argument, new, submit
+from minikctl.kubectl.generating.pods import pod_template
 from minikctl.kubectl.resolve import from_args
 from minikctl.util.errors import UsageError
 
@@ -23,14 +24,6 @@ def run(call: Invocation) -> None:
     else:
         obj = _from_cron_job(call, name)
     submit(call, obj, failure="failed to create job: ")
-
-
-def pod_template(name: str, image: str, command: list[str], restart: str) -> Obj:
-    """One container called as the job."""
-    container: Obj = {"name": name, "image": image}
-    if command:
-        container["command"] = command
-    return {"spec": {"containers": [container], "restartPolicy": restart}}
 
 
 def _from_cron_job(call: Invocation, name: str) -> Obj:
