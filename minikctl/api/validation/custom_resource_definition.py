@@ -1,0 +1,204 @@
+"""Which CustomResourceDefinitions are valid: names, versions, columns and subresources.
+
+Source: apiextensions-apiserver `pkg/apis/apiextensions/validation`. The schemas themselves (structural rules,
+validation of objects) belong to custom resources and are checked where those are served.
+"""
+
+from __future__ import annotations
+
+from minikctl.api.errors import field_forbidden, field_invalid, field_not_supported, field_required
+from minikctl.api.meta import Obj, condition_is
+from minikctl.api.names import dns_1035_label, dns_subdomain
+from minikctl.api.validation import webhooks
+from minikctl.api.validation.common import Errors, immutable
+
+SCOPES = ["Cluster", "Namespaced"]
+COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"]
+COLUMN_FORMATS = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"]
+PROTECTED = ("k8s.io", "kubernetes.io")
+APPROVED = "api-approved.kubernetes.io"
+
+
+def validate(obj: Obj) -> Errors:
+    spec = obj.get("spec") or {}
+    names, group = spec.get("names") or {}, spec.get("group") or ""
+    name = obj["metadata"].get("name", "")
+    errors: Errors = []
+    if name != f"{names.get('plural', '')}.{group}":
+        errors.append(field_invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
+    errors += _group(group) + _scope(spec.get("scope") or "") + _versions(spec.get("versions") or [])
+    errors += [
+        field_required(f"spec.names.{field}")
+        for field in ("plural", "singular", "kind", "listKind")
+        if not names.get(field)
+    ]
+    return errors + _names(names, "spec.names") + _conversion(spec.get("conversion")) + _approval(obj, group)
+
+
+def _group(group: str) -> Errors:
+    if not group:
+        return [field_required("spec.group")]
+    problems = dns_subdomain(group)
+    if problems:
+        return [field_invalid("spec.group", group, ",".join(problems))]
+    return [] if "." in group else [field_invalid("spec.group", group, "should be a domain with at least one dot")]
+
+
+def _scope(scope: str) -> Errors:
+    if not scope:
+        return [field_required("spec.scope")]
+    return [] if scope in SCOPES else [field_not_supported("spec.scope", scope, SCOPES)]
+
+
+def _versions(versions: list[Obj]) -> Errors:
+    errors: Errors = []
+    for i, version in enumerate(versions):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        if schema is None:
+            errors.append(field_required(f"spec.versions[{i}].schema.openAPIV3Schema"))
+    for i, version in enumerate(versions):
+        errors += _version(version, f"spec.versions[{i}]")
+    names = [v.get("name", "") for v in versions]
+    if len(set(names)) < len(names):
+        errors.append(field_invalid("spec.versions", versions, "must contain unique version names"))
+    if sum(bool(v.get("storage")) for v in versions) != 1:
+        why = "must have exactly one version marked as storage version"
+        errors.append(field_invalid("spec.versions", versions, why))
+    return errors
+
+
+def _version(version: Obj, at: str) -> Errors:
+    errors: Errors = []
+    name = version.get("name", "")
+    problems = dns_1035_label(name)
+    if problems:
+        errors.append(field_invalid(f"{at}.name", name, ",".join(problems)))
+    warning = version.get("deprecationWarning")
+    if warning is not None and not version.get("deprecated"):
+        why = "can only be set for deprecated versions"
+        errors.append(field_invalid(f"{at}.deprecationWarning", warning, why))
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    if schema is not None and schema.get("type") != "object":
+        where = f"{at}.schema.openAPIV3Schema.type"
+        if not schema.get("type"):
+            errors.append(field_required(where, "must not be empty at the root"))
+        else:
+            errors.append(field_invalid(where, schema["type"], "must be object at the root"))
+    errors += _scale((version.get("subresources") or {}).get("scale"), f"{at}.subresources.scale")
+    for i, column in enumerate(version.get("additionalPrinterColumns") or []):
+        errors += _column(column, f"{at}.additionalPrinterColumns[{i}]")
+    return errors
+
+
+def _scale(scale: Obj | None, at: str) -> Errors:
+    """Where a custom resource keeps its replica counts."""
+    errors: Errors = []
+    for field, below in (("specReplicasPath", ".spec."), ("statusReplicasPath", ".status.")):
+        path = (scale or {}).get(field) or ""
+        if scale is not None and not path:
+            errors.append(field_required(f"{at}.{field}"))
+        elif scale is not None and not path.startswith(below):
+            errors.append(field_invalid(f"{at}.{field}", path, f"should be a json path under {below[:-1]}"))
+    selector = (scale or {}).get("labelSelectorPath") or ""
+    if selector and not selector.startswith((".spec.", ".status.")):
+        why = "should be a json path under either .spec or .status"
+        errors.append(field_invalid(f"{at}.labelSelectorPath", selector, why))
+    return errors
+
+
+def _column(column: Obj, at: str) -> Errors:
+    errors: Errors = [] if column.get("name") else [field_required(f"{at}.name")]
+    kind, form = column.get("type") or "", column.get("format") or ""
+    if not kind:
+        errors.append(field_required(f"{at}.type", f"must be one of {','.join(COLUMN_TYPES)}"))
+    elif kind not in COLUMN_TYPES:
+        errors.append(field_invalid(f"{at}.type", kind, f"must be one of {','.join(COLUMN_TYPES)}"))
+    if form and form not in COLUMN_FORMATS:
+        errors.append(field_invalid(f"{at}.format", form, f"must be one of {','.join(COLUMN_FORMATS)}"))
+    if not column.get("jsonPath"):
+        errors.append(field_required(f"{at}.JSONPath"))
+    return errors
+
+
+def _names(names: Obj, at: str) -> Errors:
+    errors: Errors = []
+    for field, mixed in (("plural", False), ("singular", False), ("kind", True), ("listKind", True)):
+        value = names.get(field) or ""
+        problems = dns_1035_label(value.lower() if mixed else value) if value else []
+        if problems:
+            prefix = "may have mixed case, but should otherwise match: " if mixed else ""
+            errors.append(field_invalid(f"{at}.{field}", value, prefix + ",".join(problems)))
+    for i, short in enumerate(names.get("shortNames") or []):
+        problems = dns_1035_label(short)
+        if problems:
+            errors.append(field_invalid(f"{at}.shortNames[{i}]", short, ",".join(problems)))
+    if names.get("kind") and names.get("kind") == names.get("listKind"):
+        errors.append(field_invalid(f"{at}.listKind", names["listKind"], "kind and listKind may not be the same"))
+    for i, category in enumerate(names.get("categories") or []):
+        problems = dns_1035_label(category)
+        if problems:
+            errors.append(field_invalid(f"{at}.categories[{i}]", category, ",".join(problems)))
+    return errors
+
+
+def _conversion(conversion: Obj | None) -> Errors:
+    if conversion is None:
+        return []
+    strategy, webhook = conversion.get("strategy") or "", conversion.get("webhook")
+    at = "spec.conversion"
+    if not strategy:
+        return [field_required(f"{at}.strategy")]
+    if strategy not in ("None", "Webhook"):
+        return [field_not_supported(f"{at}.strategy", strategy, ["None", "Webhook"])]
+    if strategy == "None":
+        why = "should not be set when strategy is not set to Webhook"
+        return [field_forbidden(f"{at}.webhookClientConfig", why)] if webhook is not None else []
+    config = (webhook or {}).get("clientConfig")
+    errors: Errors = []
+    if config is None:
+        errors.append(field_required(f"{at}.webhookClientConfig", "required when strategy is set to Webhook"))
+    else:
+        errors += webhooks.client_config(config, f"{at}.webhookClientConfig")
+    return errors + _review_versions((webhook or {}).get("conversionReviewVersions") or [], at)
+
+
+def _review_versions(versions: list[str], at: str) -> Errors:
+    path = f"{at}.conversionReviewVersions"
+    if not versions:
+        return [field_required(path)]
+    errors: Errors = []
+    for i, version in enumerate(versions):
+        if version in versions[:i]:
+            errors.append(field_invalid(f"{path}[{i}]", version, "duplicate version"))
+        else:
+            errors += [field_invalid(f"{path}[{i}]", version, m) for m in dns_1035_label(version)]
+    if not {"v1", "v1beta1"} & set(versions):
+        errors.append(field_invalid(path, versions, "must include at least one of v1, v1beta1"))
+    return errors
+
+
+def _approval(obj: Obj, group: str) -> Errors:
+    """Groups of the Kubernetes community need its word."""
+    if not any(group == p or group.endswith(f".{p}") for p in PROTECTED):
+        return []
+    given = (obj["metadata"].get("annotations") or {}).get(APPROVED)
+    path = f"metadata.annotations[{APPROVED}]"
+    where = "https://github.com/kubernetes/enhancements/pull/1111"
+    if not given:
+        why = f'protected groups must have approval annotation "{APPROVED}", see {where}'
+        return [field_required(path, why)]
+    if given.startswith(("http://", "https://", "unapproved")):
+        return []
+    why = f'protected groups must have approval annotation "{APPROVED}" with either a URL or a reason starting with "unapproved", see {where}'
+    return [field_invalid(path, given, why)]
+
+
+def validate_update(obj: Obj, old: Obj) -> Errors:
+    errors = validate(obj)
+    spec, before = obj["spec"], old["spec"]
+    names, names_before = spec.get("names") or {}, before.get("names") or {}
+    if condition_is(old, "Established"):
+        errors += immutable(spec.get("scope"), before.get("scope"), "spec.scope")
+        errors += immutable(names.get("kind"), names_before.get("kind"), "spec.names.kind")
+    errors += immutable(spec.get("group"), before.get("group"), "spec.group")
+    return errors + immutable(names.get("plural"), names_before.get("plural"), "spec.names.plural")
