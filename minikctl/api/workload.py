@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from minikctl.api.kind import Column
 from minikctl.api.meta import Obj
-from minikctl.api.selectors import format_label_selector
 
 CONTAINERS = Column("Containers", priority=1, description="Names of each container in the template.")
 IMAGES = Column("Images", priority=1, description="Images referenced by each container in the template.")
@@ -19,6 +18,8 @@ def container_cells(template: Obj | None) -> list[str]:
 
 def template_cells(spec: Obj) -> list[str]:
     """CONTAINERS, IMAGES and SELECTOR of a workload's spec."""
+    from minikctl.api.selectors import format_label_selector
+
     return [*container_cells(spec.get("template")), format_label_selector(spec.get("selector"))]
 
 

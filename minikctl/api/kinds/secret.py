@@ -3,7 +3,6 @@
 Source: Kubernetes concept "Secrets", `ValidateSecret`.
 """
 
-import base64
 from datetime import datetime
 
 from minikctl.api.durations import since
@@ -26,6 +25,8 @@ def default(obj: Obj) -> None:
     """stringData is a way to write data in plain text; it is never stored."""
     plain = obj.pop("stringData", None)
     if plain:
+        import base64
+
         encoded = {k: base64.b64encode(v.encode()).decode() for k, v in plain.items()}
         obj["data"] = dict(sorted({**(obj.get("data") or {}), **encoded}.items()))
     if not obj.get("type"):
@@ -60,6 +61,8 @@ def _validate_type(obj: Obj, data: Obj) -> list[FieldError]:
 
 
 def _validate_docker_config(data: Obj, key: str) -> list[FieldError]:
+    import base64
+
     from minikctl.api.validation.go_json import parse_error
 
     if key not in data:
@@ -77,6 +80,8 @@ def validate_update(obj: Obj, old: Obj) -> list[FieldError]:
 
 def warnings(obj: Obj) -> list[str]:
     """A TLS pair that cannot be one: the server reads the certificate first, then the key."""
+    import base64
+
     if obj.get("type") != TLS:
         return []
     data = obj.get("data") or {}
