@@ -64,4 +64,5 @@ def test_refusals(text: str, message: str) -> None:
 
 def test_a_zone_before_the_fields() -> None:
     schedule = parse("TZ=UTC 30 6 * * *")
-    assert (schedule.zone, schedule.minutes, schedule.hours) == ("UTC", {30}, {6})
+    assert schedule.zone == "UTC"
+    assert (schedule.minutes, schedule.hours) == (frozenset({30}), frozenset({6}))

@@ -202,7 +202,8 @@ def test_ended_containers_do_not_come_back() -> None:
         made_one = made("pods", spec=pod_spec(restartPolicy="Never"))
         return stored({**made_one, "status": {"containerStatuses": statuses}})
 
-    ended, running = {"terminated": {"exitCode": 1}}, {"running": {}}
+    ended: dict[str, Any] = {"terminated": {"exitCode": 1}}
+    running: dict[str, Any] = {"running": {}}
     assert KIND.validate_status_update(pod(ended), pod(running)) == []
     (error,) = KIND.validate_status_update(pod(running), pod(ended))
     assert str(error) == "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"

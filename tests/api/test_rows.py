@@ -81,7 +81,7 @@ def pod(*containers: dict[str, Any], init: tuple[dict[str, Any], ...] = (), **pa
 READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 INITIALIZED = {"conditions": [{"type": "Initialized", "status": "True"}]}
 GATED = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}
-DELETED = {"deletionTimestamp": BORN}
+DELETED: dict[str, Any] = {"deletionTimestamp": BORN}
 
 
 @pytest.mark.parametrize(
