@@ -11,7 +11,7 @@ Two sources say one half each, and neither alone is enough:
   laid out by import path under DIR; check them out yourself, nothing of them is committed): the order of the fields,
   which are pointers, which are left out when empty, and the names Go's decoder uses in its errors.
 
-Format of a file: `{"Container": [[field, type, flags, extra?], …], …}`, described in `minikctl/api/schema.py`.
+Format of a file: `{"Container": [[field, type, flags, number, extra?], …], …}`, described in `minikctl/api/schema.py`.
 """
 
 import argparse
@@ -87,14 +87,20 @@ LEAVES = {
 }
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.M | re.S)
 NAMED = re.compile(r"^type (\w+) =?\s*([\w.\[\]\*]+(?:\{\})?)\s*$", re.M)
-FIELD = re.compile(r'^\s+(\w+)\s+(\S+)\s+`json:"([^"]*)"', re.M)
-INLINE = re.compile(r'^\s+(\*?[\w.]+)\s+`json:"([^"]*)"', re.M)
+FIELD = re.compile(r'^\s+(\w+)\s+(\S+)\s+`json:"([^"]*)"(.*)', re.M)
+INLINE = re.compile(r'^\s+(\*?[\w.]+)\s+`json:"([^"]*)"(.*)', re.M)
+NUMBER = re.compile(r'protobuf:"[a-z0-9]+,(\d+)')
 EMPTY = re.compile(r"^type (\w+) struct\s*\{\s*\}", re.M)
 IMPORT = re.compile(r'^\s*(?:import\s+)?(\w+)?\s*"(k8s\.io/[^"]+)"', re.M)
 
 
 def short(path: str) -> str | None:
     return next((name for name, where in PACKAGES.items() if where == path), None)
+
+
+def _number(tags: str) -> tuple[int, ...]:
+    m = NUMBER.search(tags)
+    return (int(m[1]),) if m else ()
 
 
 class Package:
@@ -142,33 +148,36 @@ class Generator:
             return full
         return self.resolve(package, package.named[t])
 
-    def fields(self, package: Package, name: str):
-        """(json name, type, flags) in declaration order, embedded structs spliced in."""
+    def fields(self, package: Package, name: str, outer: tuple[int, ...] = ()):
+        """(json name, type, flags, protobuf numbers) in declaration order, embedded structs spliced in.
+
+        The numbers lead from the message to the field: more than one for the fields of an embedded message.
+        """
         for line in package.structs[name].splitlines():
             if m := FIELD.match(line):
-                go, tag = m[2], m[3].split(",")
+                go, tag, numbers = m[2], m[3].split(","), outer + _number(m[4])
                 if tag[0] == "-":
                     continue
                 if not tag[0]:  # `ObjectMeta ObjectMeta json:",inline"` spelled out
-                    yield from self.embedded(package, go)
+                    yield from self.embedded(package, go, numbers)
                     continue
                 flags = ("p" if go.startswith("*") else "") + ("o" if "omitempty" in tag else "")
-                yield tag[0], self.resolve(package, go), flags + ("z" if "omitzero" in tag else "")
+                yield tag[0], self.resolve(package, go), flags + ("z" if "omitzero" in tag else ""), numbers
             elif m := INLINE.match(line):
-                tag = m[2].split(",")
+                tag, numbers = m[2].split(","), outer + _number(m[3])
                 if tag[0]:
                     flags = ("p" if m[1].startswith("*") else "") + ("o" if "omitempty" in tag else "")
-                    yield tag[0], self.resolve(package, m[1]), flags
+                    yield tag[0], self.resolve(package, m[1]), flags, numbers
                 else:
-                    yield from self.embedded(package, m[1])
+                    yield from self.embedded(package, m[1], numbers)
 
-    def embedded(self, package: Package, go: str):
+    def embedded(self, package: Package, go: str, numbers: tuple[int, ...]):
         if go.endswith("TypeMeta"):
-            yield "kind", "string", "o"
-            yield "apiVersion", "string", "o"
+            yield "kind", "string", "o", ()
+            yield "apiVersion", "string", "o", ()
             return
         group, name = self.resolve(package, go).rsplit(".", 1)
-        yield from self.fields(self.packages[group], name)
+        yield from self.fields(self.packages[group], name, numbers)
 
     def definition(self, package: str, name: str) -> dict:
         prefix = DEFINITION_PREFIX.get(package) or f"io.k8s.api.{package.replace('/', '.')}."
@@ -182,7 +191,7 @@ class Generator:
             definition = self.definition(package.name, name)
             required, properties = set(definition.get("required", [])), definition.get("properties", {})
             rows = []
-            for field, kind, flags in self.fields(package, name):
+            for field, kind, flags, numbers in self.fields(package, name):
                 extra = {
                     key: p[long]
                     for key, long in (
@@ -197,11 +206,12 @@ class Generator:
                 enum = [e for e in properties.get(field, {}).get("enum", []) if e is not None]
                 if enum:
                     extra["enum"] = enum
-                row = [field, kind, flags + ("r" if field in required else "")]
+                number = numbers[0] if len(numbers) == 1 else list(numbers)
+                row = [field, kind, flags + ("r" if field in required else ""), number]
                 rows.append(row + [extra] if extra else row)
             types[name] = rows
             if definition.get("x-kubernetes-map-type") == "atomic":
-                types[name] = [["", "", "atomic"], *rows]
+                types[name] = [["", "", "atomic", 0], *rows]
         return types
 
 

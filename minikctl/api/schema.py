@@ -1,11 +1,12 @@
 """The structure of the built-in types at the targeted Kubernetes version.
 
 Tables are made by `tools/generate_schemas.py`, one JSON file a group and version in `schemas/`, loaded when first
-asked for. A table maps a type's name to its fields in Kubernetes' order: `[name, type, flags, extra?]`.
+asked for. A table maps a type's name to its fields in Kubernetes' order: `[name, type, flags, number, extra?]`.
 
 * type: `string bool int32 int64 float64 bytes any Quantity IntOrString Time MicroTime Duration`, `[]T`,
   `map[string]T`, or a reference such as `core/v1.Container`.
 * flags: `p` a pointer (absence differs from zero), `o` left out when empty, `z` left out when zero, `r` required.
+* number: the field's number on the wire (protobuf); a list where messages are nested that JSON shows flat.
 * extra: `mergeKey`, `strategy` (strategic merge patch), `listType`, `listKeys`, `mapType` (server-side apply), `enum`.
 
 `decode` gives what Kubernetes' own decoder gives: unknown fields reported and dropped, nulls gone, quantities in
@@ -43,6 +44,8 @@ class Field:
     list_keys: tuple[str, ...] = ()
     map_type: str = ""
     enum: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    """Protobuf field numbers from the message down to this field; empty for what is not on the wire."""
     always: bool = False
     """True when Go writes the field even if nothing is in it (a struct by value)."""
 
@@ -102,7 +105,7 @@ def get(name: str) -> Type:
         if not row[0]:
             atomic = True
             continue
-        extra: dict[str, Any] = row[3] if len(row) > 3 else {}
+        extra: dict[str, Any] = row[4] if len(row) > 4 else {}
         flags = row[2]
         kind = row[1]
         pointer = "p" in flags
@@ -120,6 +123,7 @@ def get(name: str) -> Type:
             list_keys=tuple(extra.get("listKeys", ())),
             map_type=extra.get("mapType", ""),
             enum=tuple(extra.get("enum", ())),
+            numbers=tuple(row[3]) if isinstance(row[3], list) else (row[3],),
             always="z" not in flags and (by_value or "o" not in flags),
         )
     return Type(name, fields, atomic, tuple(f for f in fields.values() if f.always))
