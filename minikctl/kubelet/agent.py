@@ -18,7 +18,7 @@ from minikctl.client import Client, reacting_to
 from minikctl.client.local import LocalClient
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet.kubelet import Kubelet
-from minikctl.kubelet.machine import Machine, simulated_machine
+from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
@@ -130,7 +130,27 @@ def _equip(
         cidr = config.pod_cidr or f"10.{244 + config.index // 256}.{config.index % 256}.0/24"
         runtime: Runtime = SimulatedRuntime(cidr, clock=clock)
         return replace(config, pod_cidr=cidr), simulated_machine(config.index), runtime
-    raise NotImplementedError("only simulated nodes yet")
+    from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range
+
+    machine = this_machine(state_dir)
+    cidr = config.pod_cidr or cluster_range(_cluster_uid(state_dir), config.index)
+    runtime = ProcessRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
+    return replace(config, pod_cidr=cidr), machine, runtime
+
+
+def _cluster_uid(state_dir: Path) -> str:
+    """What makes this cluster's addresses different from those of others on the machine."""
+    from minikctl.client.state_dir import load
+
+    cluster = load(state_dir)
+    return cluster.uid if cluster else str(state_dir.resolve())
+
+
+def kill_everything(state_dir: str | Path) -> int:
+    """End all containers of a cluster, whether an agent runs or not; the number of processes. Stop the agents first."""
+    from minikctl.runtime.process import runtime
+
+    return runtime.kill_everything(state_dir)
 
 
 def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: bool = False) -> int:

@@ -182,7 +182,7 @@ def _states(view: View, spec: Obj, runs: list[ContainerStatus], before: Obj, ini
     older = next((r for r in runs if newest is not None and r is not newest and r.state == EXITED), None)
     last: Obj = _terminated(view, older) if older else {}
     if newest is None:
-        return _never_ran(view, spec, before, init)
+        return _never_ran(view, spec, before)
     if newest.is_running:
         return {"running": {"startedAt": timestamp(newest.started_at or newest.created_at)}}, last
     ended = _terminated(view, newest)
@@ -192,7 +192,7 @@ def _states(view: View, spec: Obj, runs: list[ContainerStatus], before: Obj, ini
     return ended, last
 
 
-def _never_ran(view: View, spec: Obj, before: Obj, init: bool) -> tuple[Obj, Obj]:
+def _never_ran(view: View, spec: Obj, before: Obj) -> tuple[Obj, Obj]:
     """A container without a run here: not started yet, or its runs were lost with the node."""
     past = before.get("state") or {}
     if view.terminal or get_path(view.pod, "status", "phase") in TERMINAL:
@@ -207,16 +207,11 @@ def _never_ran(view: View, spec: Obj, before: Obj, init: bool) -> tuple[Obj, Obj
             return {"terminated": {**unknown, "startedAt": None, "finishedAt": None}}, before.get("lastState") or {}
     reason, message = view.waiting.get(spec["name"]) or ("", "")
     if not reason:
-        waits_for_inits = bool(init_containers_of(view.pod)) and not init
-        reason = "PodInitializing" if waits_for_inits or (init and _has_run(view, init)) else "ContainerCreating"
+        reason = "PodInitializing" if init_containers_of(view.pod) else "ContainerCreating"
     last = before.get("lastState") or {}
     if "running" in past or "terminated" in past:
         last = {"terminated": past["terminated"]} if "terminated" in past else last
     return {"waiting": _reason(reason, message)}, last
-
-
-def _has_run(view: View, init: bool) -> bool:
-    return any(c.init is init for c in view.state.containers)
 
 
 def _runs_again(view: View, spec: Obj, newest: ContainerStatus, init: bool) -> bool:

@@ -69,7 +69,7 @@ def test_a_running_pod():
 
 def test_before_anything_runs():
     status = status_of(pod(A, inits=(I1,)), NOTHING)
-    assert status["initContainerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
+    assert status["initContainerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
     assert status["containerStatuses"][0]["state"] == {"waiting": {"reason": "PodInitializing"}}
     assert status_of(pod(A), NOTHING)["containerStatuses"][0]["state"] == {"waiting": {"reason": "ContainerCreating"}}
     found = conditions(status)

@@ -1,0 +1,33 @@
+"""agnhost: the many small servers of Kubernetes' own tests and examples."""
+
+from pathlib import Path
+
+from minikctl.runtime.images import MIB, Image, Program
+
+IMAGES = (
+    Image(
+        names=(
+            "registry.k8s.io/e2e-test-images/agnhost",
+            "k8s.gcr.io/e2e-test-images/agnhost",
+            "us.gcr.io/k8s-artifacts-prod/e2e-test-images/agnhost",
+            "gcr.io/kubernetes-e2e-test-images/agnhost",
+        ),
+        tags=r"2\.(?:[0-9]|[1-5][0-9])(?:\.[0-9])?",
+        entrypoint=("/agnhost",),
+        cmd=("pause",),
+        ports=(8080,),
+        programs={"/agnhost": Program(script=Path(__file__).with_name("server.py"))},
+        size=50 * MIB,
+    ),
+    Image(
+        names=("registry.k8s.io/liveness", "k8s.gcr.io/liveness"),
+        tags=r"latest|1\.[0-9]",
+        entrypoint=("/agnhost", "liveness"),
+        ports=(8080,),
+        programs={
+            "/agnhost": Program(script=Path(__file__).with_name("server.py")),
+            "/server": Program(script=Path(__file__).with_name("server.py")),
+        },
+        size=5 * MIB,
+    ),
+)

@@ -1,0 +1,44 @@
+"""Base images: what runs in them are the programs of the host."""
+
+from minikctl.runtime.images import MIB, Image, docker
+
+_DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
+
+IMAGES = (
+    Image(
+        names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
+        tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
+        cmd=("sh",),
+        size=4 * MIB,
+    ),
+    Image(
+        names=docker("alpine"),
+        tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
+        cmd=("/bin/sh",),
+        size=8 * MIB,
+    ),
+    Image(
+        names=docker("ubuntu"),
+        tags=r"latest|rolling|devel|(?:14|16|18|20|22|24|26)\.04|(?:2[0-6])\.10|"
+        r"trusty|xenial|bionic|focal|jammy|noble|oracular|plucky|questing|resolute",
+        cmd=("/bin/bash",),
+        requires=("bash",),
+        size=78 * MIB,
+    ),
+    Image(
+        names=docker("debian"),
+        tags=rf"latest|stable|testing|unstable|oldstable|(?:[7-9]|1[0-4])(?:\.[0-9]{{1,2}})?(?:-slim)?|"
+        rf"(?:stable|testing|unstable|oldstable|{_DEBIAN})(?:-slim|-backports)?",
+        cmd=("bash",),
+        requires=("bash",),
+        size=117 * MIB,
+    ),
+    Image(
+        names=docker("bash"),
+        tags=r"latest|devel|[345](?:\.[0-9]{1,2}){0,2}(?:-alpine3\.[0-9]{1,2})?",
+        entrypoint=("docker-entrypoint.sh",),
+        cmd=("bash",),
+        requires=("bash",),
+        size=15 * MIB,
+    ),
+)

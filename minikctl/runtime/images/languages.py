@@ -1,0 +1,46 @@
+"""Languages: python, node and perl are the host's; so is curl."""
+
+import shutil
+import sys
+
+from minikctl.runtime.images import MIB, Image, Program, docker
+
+_DEBIAN = r"(?:stretch|buster|bullseye|bookworm|trixie)"
+_VARIANT = rf"(?:-(?:slim|alpine(?:3\.[0-9]{{1,2}})?|{_DEBIAN}|slim-{_DEBIAN}|{_DEBIAN}-slim))?"
+_PYTHON = Program(host=(shutil.which("python3") or sys.executable,))
+_PYTHON_NAMES = ("python", "python3", "python2")
+
+IMAGES = (
+    Image(
+        names=docker("python"),
+        tags=rf"(?:latest|[23]|2\.7(?:\.[0-9]{{1,2}})?|3\.(?:[4-9]|1[0-5])(?:\.[0-9]{{1,2}})?){_VARIANT}|slim|alpine"
+        rf"|{_DEBIAN}|slim-{_DEBIAN}|alpine3\.[0-9]{{1,2}}",
+        cmd=("python3",),
+        env={"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"},
+        programs={f"/usr/local/bin/{name}": _PYTHON for name in _PYTHON_NAMES},
+        size=1000 * MIB,
+    ),
+    Image(
+        names=docker("node"),
+        tags=rf"(?:latest|current|lts|[4-9]|1[0-9]|2[0-6])(?:\.[0-9]{{1,2}}){{0,2}}{_VARIANT}|slim|alpine|{_DEBIAN}"
+        rf"|lts-[a-z]+{_VARIANT}",
+        cmd=("node",),
+        requires=("node",),
+        size=1100 * MIB,
+    ),
+    Image(
+        names=docker("perl"),
+        tags=rf"(?:latest|stable|devel|5|5\.(?:[1-3][0-9]|4[0-4])(?:\.[0-9]{{1,2}})?)(?:-(?:slim|threaded|slim-threaded))?"
+        rf"(?:-{_DEBIAN})?|slim",
+        cmd=("perl", "-de0"),
+        requires=("perl",),
+        size=900 * MIB,
+    ),
+    Image(
+        names=("docker.io/curlimages/curl", "quay.io/curl/curl"),
+        tags=r"latest|[78]\.[0-9]{1,2}\.[0-9]{1,2}",
+        entrypoint=("curl",),
+        requires=("curl",),
+        size=20 * MIB,
+    ),
+)

@@ -1,0 +1,339 @@
+"""One run of a container: its process, its output, its end. Everything but `launch` runs in the runtime's loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from minikctl.runtime.cri_log import LogWriter
+from minikctl.runtime.interface import (
+    CREATED,
+    EXITED,
+    RUNNING,
+    STDERR,
+    STDOUT,
+    ContainerConfig,
+    ContainerStatus,
+)
+from minikctl.runtime.process import proc
+from minikctl.runtime.process.folder import ContainerFolder, Launch
+from minikctl.runtime.process.launch import python
+from minikctl.runtime.process.loop import Loop
+
+SHIM = Path(__file__).with_name("shim.sh")
+TERMINAL_SHIM = Path(__file__).with_name("terminal.py")
+MARK = "MINIKCTL_CONTAINER"
+_CHUNK = 256 * 1024
+_CHUNKS = 16
+"""At most this many chunks from one container before others have their turn."""
+LOST = 255
+"""The exit code of a container whose end nobody saw."""
+
+Listener = Callable[[int, bytes], None]
+"""(STDOUT or STDERR, data); an empty `data` means the end."""
+_become_subreaper: Callable[[], None] | None = None
+
+
+class Container:
+    """See the module. `ended` is called once, after the last output is in the log."""
+
+    def __init__(
+        self,
+        container_id: str,
+        sandbox_id: str,
+        folder: ContainerFolder,
+        config: ContainerConfig,
+        run: Launch,
+        created: datetime,
+        log_path: Path,
+        loop: Loop,
+        ended: Callable[[Container], None],
+    ):
+        self.id, self.sandbox_id, self.folder = container_id, sandbox_id, folder
+        self.config, self.run, self.created_at = config, run, created
+        self.log = LogWriter(log_path)
+        self.listeners: list[Listener] = []
+        self.state = CREATED
+        self.started_at: datetime | None = None
+        self.finished_at: datetime | None = None
+        self.exit_code = 0
+        self.reason = self.message = ""
+        self._loop, self._ended = loop, ended
+        self._shim: subprocess.Popen[bytes] | None = None
+        self._pidfd = -1
+        self._pipes: dict[int, int] = {}
+        self._kept: list[int] = []
+        self.over = threading.Event()
+
+    def status(self) -> ContainerStatus:
+        return ContainerStatus(
+            id=self.id,
+            name=self.config.name,
+            attempt=self.config.attempt,
+            sandbox_id=self.sandbox_id,
+            state=self.state,
+            image=self.run.image,
+            image_ref=self.run.image_ref,
+            created_at=self.created_at,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            exit_code=self.exit_code,
+            reason=self.reason,
+            message=self.message,
+            spec_hash=self.config.spec_hash,
+            log_path=str(self.log.path),
+            init=self.config.init,
+        )
+
+    @property
+    def mark(self) -> str:
+        """The environment variable that every process of this container carries."""
+        return f"{MARK}={self.folder.path}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**dict(self.run.env), MARK: str(self.folder.path)}
+
+    # ------------------------------------------------------------------ beginning
+
+    def launch(self, presence: Path, now: datetime) -> None:
+        """Start the shim, which starts the main process. Raises OSError."""
+        global _become_subreaper
+        if _become_subreaper is None:
+            _become_subreaper = proc.load_subreaper()
+        self.folder.note_start(now)
+        self._open_pipes()
+        if self.config.tty:
+            shim = [python(), "-I", "-S", str(TERMINAL_SHIM)]
+        else:
+            shim = ["/bin/sh", str(SHIM)]
+        argv = [*shim, str(self.folder.path), str(presence), *self.run.argv]
+        self._shim = subprocess.Popen(
+            argv,
+            cwd=self.run.working_dir,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            umask=0o022,
+            preexec_fn=_become_subreaper,  # one system call, which takes no lock
+        )
+        self.state, self.started_at = RUNNING, now
+        self._pidfd = os.pidfd_open(self._shim.pid)
+        self._listen()
+
+    def adopt(self) -> None:
+        """Find out what became of a run that an earlier agent started."""
+        self.started_at = self.folder.started()
+        if self.started_at is None:
+            if (ended := self.folder.exit()) is not None:
+                self._set_exit(*ended)
+                self._finish()
+            return
+        ended = self.folder.exit()
+        shim = self.folder.process("shim")
+        self._open_pipes()
+        if shim is not None:
+            with suppress(OSError):
+                self._pidfd = os.pidfd_open(shim.pid)
+            if self._pidfd >= 0 and not proc.is_alive(shim):
+                os.close(self._pidfd)
+                self._pidfd = -1
+        if self._pidfd >= 0 and ended is None:
+            self.state = RUNNING
+            self._listen()
+        else:
+            self._end()
+
+    def fail(self, code: int, reason: str, message: str, now: datetime) -> None:
+        """It could not be started."""
+        self.folder.note_exit(code, reason, message)
+        self.started_at = None
+        self._set_exit(code, now)
+        self._finish()
+
+    def _open_pipes(self) -> None:
+        for channel, pipe in ((STDOUT, "stdout"), (STDERR, "stderr")):
+            with suppress(FileNotFoundError):
+                path = self.folder.path / pipe
+                self._pipes[channel] = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def _listen(self) -> None:
+        for channel, fd in self._pipes.items():
+            self._loop.add(fd, lambda channel=channel: self._read(channel))
+        self._loop.add(self._pidfd, self._end)
+
+    # ------------------------------------------------------------------ output
+
+    def _read(self, channel: int) -> bool:
+        """Take what is there; False when nothing more can come now."""
+        fd = self._pipes.get(channel, -1)
+        if fd < 0:
+            return False
+        for _ in range(_CHUNKS):
+            try:
+                data = os.read(fd, _CHUNK)
+            except BlockingIOError:
+                return False
+            except OSError:
+                data = b""
+            if not data:
+                self._close_pipe(channel)
+                return False
+            self.log.write(channel, data)
+            for listener in list(self.listeners):
+                listener(channel, data)
+        return True
+
+    def _close_pipe(self, channel: int) -> None:
+        fd = self._pipes.pop(channel, -1)
+        if fd >= 0:
+            self._loop.remove(fd)
+            os.close(fd)
+
+    # ------------------------------------------------------------------ end
+
+    def _end(self) -> None:
+        """The shim is gone (or has nothing more to do): take the last output and see how it ended."""
+        if self.state == EXITED:
+            return
+        if self._shim is not None:
+            self._shim.wait()
+        self._clear()
+        for channel in list(self._pipes):
+            while self._read(channel):
+                pass
+            self._close_pipe(channel)
+        self._drop_kept()
+        ended = self.folder.exit()
+        if ended is None:  # the shim was killed: nobody knows how the main process ended
+            message = "the process that watched over this container was killed"
+            self.folder.note_exit(LOST, "Unknown", message)
+            ended = self.folder.exit()
+        assert ended is not None
+        self._set_exit(*ended)
+        self._finish()
+
+    def _clear(self) -> None:
+        """Kill what is left of it: commands run in it, and all of it when the shim did not end by itself."""
+        if self._pidfd >= 0:
+            self._loop.remove(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        if self.folder.exit() is None or self.folder.had_exec():
+            self.kill_leftovers()
+
+    def _set_exit(self, code: int, when: datetime) -> None:
+        reason, self.message = self.folder.failure()
+        self.reason = reason or ("Completed" if code == 0 else "Error")
+        if reason == "StartError":
+            self.started_at = None
+        self.exit_code = code
+        self.finished_at = max(when, self.started_at or when)  # file times may lag by a tick of the kernel's clock
+
+    def _finish(self) -> None:
+        self.state = EXITED
+        self.log.close()
+        self.over.set()
+        for listener in list(self.listeners):
+            listener(STDOUT, b"")
+        self.listeners.clear()
+        self._ended(self)
+
+    # ------------------------------------------------------------------ being ended
+
+    def signal_main(self, number: int, attempts: int = 100) -> None:
+        """Signal the main process; it may be starting still."""
+        if self.state != RUNNING:
+            return
+        main = self.folder.process("main")
+        if main is not None:
+            proc.send(main, number)
+        elif attempts:
+            self._loop.later(0.01, lambda: self.signal_main(number, attempts - 1))
+
+    def wait_for_main(self, seconds: float = 2.0) -> None:
+        """Until the main process has its pipes open. Not for the loop's thread."""
+        for _ in range(int(seconds / 0.005)):
+            if self.folder.process("main") is not None or self.over.wait(0.005):
+                return
+
+    def close_stdin(self) -> None:
+        """Have the container see the end of its stdin, once nobody else writes into it."""
+        with suppress(OSError):
+            fd = os.open(self.folder.stdin_close, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            os.write(fd, b"\n")
+            self._kept.append(fd)  # a pipe keeps what is in it only while somebody has it open
+
+    def kill(self) -> None:
+        """SIGKILL to everything of the container but the shim, which notes the exit code."""
+        if self.state != RUNNING:
+            return
+        shim = self.folder.process("shim")
+        if shim is None:
+            self._loop.later(0.01, self.kill)
+            return
+        processes = proc.everything()
+        for one in proc.descendants([shim.pid], processes):
+            proc.send(one.process, signal.SIGKILL)
+        # A process that was being forked meanwhile: the shim takes it when the main process is gone.
+
+    def kill_leftovers(self) -> bool:
+        """SIGKILL to all that can be found of it, shim included."""
+        shim = self.folder.process("shim")
+
+        def find(processes: dict[int, proc.Stat]) -> list[proc.Stat]:
+            return of_container(self.mark, shim, processes)
+
+        return proc.kill_all(find)
+
+    def remove(self) -> None:
+        """Make sure that nothing runs, and let go of everything. Not for the loop's thread."""
+        if self.state == RUNNING:
+            self.kill_leftovers()
+            self.over.wait(5)
+        elif self.state == CREATED:
+            self.log.close()
+
+    def _drop_kept(self) -> None:
+        for fd in self._kept:
+            os.close(fd)
+        self._kept.clear()
+
+    def abandon(self) -> None:
+        """Let go without ending anything: the agent stops."""
+        self._drop_kept()
+        for channel in list(self._pipes):
+            self._close_pipe(channel)
+        if self._pidfd >= 0:
+            self._loop.remove(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+
+
+def of_container(mark: str, shim: proc.Process | None, processes: dict[int, proc.Stat]) -> list[proc.Stat]:
+    """The processes of a container: below its shim, in its session, or with its mark in their environment."""
+    found = {p.pid: p for p in proc.marked(mark, processes)}
+    if shim is not None:
+        found |= {p.pid: p for p in of_shim(shim, processes)}
+    return list(found.values())
+
+
+def of_shim(shim: proc.Process, processes: dict[int, proc.Stat]) -> list[proc.Stat]:
+    """A shim, the processes below it and those in its session."""
+    known = processes.get(shim.pid)
+    if known is not None and known.started != shim.started:
+        return []  # the pid, and so the session's number, belongs to somebody else now
+    found = {p.pid: p for p in proc.in_sessions({shim.pid}, processes) if p.started >= shim.started}
+    if known is not None:
+        found |= {p.pid: p for p in proc.descendants([shim.pid], processes)}
+        if not known.is_zombie:
+            found[shim.pid] = known
+    return list(found.values())

@@ -1,0 +1,439 @@
+"""The process runtime: pods share a loopback address and a folder, containers are processes of the user who runs us.
+
+Not isolated: files, processes, the network beyond the address. See `limitations`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from minikctl.runtime.addresses import AddressesExhausted, AddressPool
+from minikctl.runtime.interface import (
+    NOT_READY,
+    READY,
+    RUNNING,
+    ContainerConfig,
+    ContainerStatus,
+    ExecResult,
+    NoSuchContainer,
+    Notify,
+    PodState,
+    RuntimeFailure,
+    SandboxConfig,
+    SandboxStatus,
+    Session,
+    StartFailure,
+    Stats,
+)
+from minikctl.runtime.process import proc
+from minikctl.runtime.process.container import MARK, Container, of_shim
+from minikctl.runtime.process.folder import PodsFolder, config_from, remove_tree
+from minikctl.runtime.process.images import ProcessImages
+from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, resolve
+from minikctl.runtime.process.loop import Loop
+from minikctl.runtime.process.sessions import AttachSession, ExecSession
+from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.files import private_folder
+
+log = logging.getLogger("runtime")
+LIMITATIONS = (
+    "containers are plain processes of this user: they see the host's files and processes",
+    "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own",
+    "volumes cannot be mounted at absolute paths: they are linked below the container's working directory",
+    "users, capabilities and limits of resources are not applied",
+)
+
+
+class ProcessRuntime:
+    """One node's. `cidr` is its part of 127.0.0.0/8, `host_ip` the address of pods on the host's network."""
+
+    name = "minikctl-process"
+    version = "0.1.0"
+    simulated = False
+
+    def __init__(self, state_dir: Path, node: str, cidr: str, *, host_ip: str = "", clock: Clock | None = None):
+        self._clock = clock or SystemClock()
+        self._node, self._host_ip = node, host_ip
+        self._folder = PodsFolder(state_dir)
+        self.images = ProcessImages(state_dir, node)
+        self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
+        self._presence = -1
+        self._addresses = AddressPool(cidr, is_free=address_is_free)
+        self._boot = _boot_id()
+        self._lock = threading.RLock()
+        self._sandboxes: dict[str, SandboxStatus] = {}
+        self._containers: dict[str, Container] = {}
+        self._loop = Loop(f"runtime-{node}")
+        self._notify: Notify = lambda _uid: None
+
+    def limitations(self) -> Sequence[str]:
+        return LIMITATIONS
+
+    # ------------------------------------------------------------------ life
+
+    def start(self, notify: Notify) -> None:
+        """Adopt what earlier agents left, then listen."""
+        _raise_descriptor_limit()
+        for uid in self._folder.uids():
+            self._adopt_pod(uid)
+        self._notify = notify
+        self._loop.start()
+        private_folder(self._presence_path.parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(self._presence_path, 0o600)
+        self._presence = os.open(self._presence_path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def recover(self, pods: Iterable[Any]) -> None:
+        """Nothing to do: the folders remember."""
+
+    def _adopt_pod(self, uid: str) -> None:
+        own: set[str] = set()
+        for sandbox, node, boot in self._folder.sandboxes(uid):
+            if node != self._node:
+                continue
+            if boot != self._boot and sandbox.state == READY:
+                sandbox = replace(sandbox, state=NOT_READY)
+                self._save(sandbox)
+            self._sandboxes[sandbox.id] = sandbox
+            own.add(sandbox.id)
+            if sandbox.state == READY:
+                self._addresses.keep(sandbox.ip)
+        found = []
+        for folder in self._folder.containers(uid):
+            content = folder.load()
+            if content is None or content["sandbox"] not in own:
+                continue
+            config, run = config_from(content)
+            log_path = self._folder.log(uid, config.name, config.attempt)
+            created = datetime.fromisoformat(content["created"])
+            found.append(
+                Container(
+                    content["id"], content["sandbox"], folder, config, run, created, log_path, self._loop, self._ended
+                )
+            )
+        for container in sorted(found, key=lambda c: c.created_at):
+            self._containers[container.id] = container
+            container.adopt()
+
+    def stop(self) -> None:
+        self._notify = lambda _uid: None
+        self._loop.stop()
+        for container in list(self._containers.values()):
+            container.abandon()
+        if self._presence >= 0:
+            os.close(self._presence)
+            self._presence = -1
+
+    def _ended(self, container: Container) -> None:
+        sandbox = self._sandboxes.get(container.sandbox_id)
+        if sandbox is not None:
+            self._notify(sandbox.uid)
+
+    # ------------------------------------------------------------------ pods
+
+    def run_pod_sandbox(self, config: SandboxConfig) -> SandboxStatus:
+        try:
+            ip = "" if config.host_network else self._addresses.take()
+        except AddressesExhausted as e:
+            raise RuntimeFailure(str(e)) from None
+        sandbox = SandboxStatus(
+            secrets.token_hex(32),
+            config.uid,
+            config.name,
+            config.namespace,
+            config.attempt,
+            READY,
+            ip,
+            self._clock.now(),
+            config.host_network,
+        )
+        try:
+            self._save(sandbox)
+        except OSError as e:
+            self._addresses.release(ip)
+            raise RuntimeFailure(f"failed to create the pod's folder: {e.strerror}: {e.filename}") from None
+        with self._lock:
+            self._sandboxes[sandbox.id] = sandbox
+        return sandbox
+
+    def _save(self, sandbox: SandboxStatus) -> None:
+        self._folder.save_sandbox(sandbox, self._node, self._boot)
+
+    def stop_pod_sandbox(self, sandbox_id: str) -> None:
+        with self._lock:
+            sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox is None or sandbox.state == NOT_READY:
+            return
+        for container in self._of_sandbox(sandbox_id):
+            container.kill()
+        for container in self._of_sandbox(sandbox_id):
+            if container.state == RUNNING and not container.over.wait(2):
+                container.remove()
+        stopped = replace(sandbox, state=NOT_READY)
+        with self._lock:
+            self._sandboxes[sandbox_id] = stopped
+        with contextlib.suppress(OSError):
+            self._save(stopped)
+        self._addresses.release(sandbox.ip)
+
+    def remove_pod_sandbox(self, sandbox_id: str) -> None:
+        self.stop_pod_sandbox(sandbox_id)
+        with self._lock:
+            sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox is None:
+            return
+        for container in self._of_sandbox(sandbox_id):
+            self.remove_container(container.id)
+        with self._lock:
+            self._sandboxes.pop(sandbox_id, None)
+            is_last = all(s.uid != sandbox.uid for s in self._sandboxes.values())
+        if is_last:
+            remove_tree(self._folder.pod(sandbox.uid))
+        else:
+            self._folder.remove_sandbox(sandbox)
+
+    def pod_state(self, uid: str) -> PodState:
+        with self._lock:
+            sandboxes = tuple(s for s in reversed(self._sandboxes.values()) if s.uid == uid)
+            ids = {s.id for s in sandboxes}
+            found = [c for c in reversed(self._containers.values()) if c.sandbox_id in ids]
+        return PodState(uid, sandboxes, tuple(c.status() for c in found))
+
+    def pod_uids(self) -> Sequence[str]:
+        with self._lock:
+            return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
+
+    def pod_folder(self, uid: str) -> Path | None:
+        return self._folder.pod(uid)
+
+    def _of_sandbox(self, sandbox_id: str) -> list[Container]:
+        with self._lock:
+            return [c for c in self._containers.values() if c.sandbox_id == sandbox_id]
+
+    def _sandbox(self, sandbox_id: str) -> SandboxStatus:
+        found = self._sandboxes.get(sandbox_id)
+        if found is None:
+            raise RuntimeFailure(f"failed to find sandbox id {sandbox_id!r}: not found")
+        return found
+
+    def _container(self, container_id: str) -> Container:
+        found = self._containers.get(container_id)
+        if found is None:
+            raise NoSuchContainer(f"container {container_id!r} not found")
+        return found
+
+    # ------------------------------------------------------------------ containers
+
+    def create_container(self, sandbox_id: str, config: ContainerConfig) -> str:
+        sandbox = self._sandbox(sandbox_id)
+        folder = self._folder.container(sandbox.uid, config.name, config.attempt)
+        container_id, created = secrets.token_hex(32), self._clock.now()
+        try:
+            if folder.path.exists():
+                remove_tree(folder.path)
+            folder.make(config.stdin)
+            if config.tty:
+                os.mkfifo(folder.path / "resize", 0o600)
+            image, resolved = self.images.emulated(config.image)
+            ip = self._host_ip if sandbox.host_network else sandbox.ip
+            run = resolve(config, image, resolved, self.images.programs(image), folder.root, sandbox, ip)
+            link_mounts(folder.root, config.mounts)
+            folder.save(container_id, sandbox_id, created, config, run)
+        except OSError as e:
+            raise RuntimeFailure(f"failed to create the container's folder: {e.strerror}: {e.filename}") from None
+        log_path = self._folder.log(sandbox.uid, config.name, config.attempt)
+        container = Container(container_id, sandbox_id, folder, config, run, created, log_path, self._loop, self._ended)
+        with self._lock:
+            self._containers[container_id] = container
+        return container_id
+
+    def start_container(self, container_id: str) -> None:
+        container = self._container(container_id)
+        now = self._clock.now()
+        try:
+            find_program(container.run.argv[0], dict(container.run.env), Path(container.run.working_dir))
+            container.launch(self._presence_path, now)
+        except StartRefused as e:
+            message = f"failed to create task: unable to start container process: {e}"
+            container.fail(128, "StartError", message, now)
+            raise StartFailure(message) from None
+        except OSError as e:
+            message = f"failed to create task: unable to start container process: {e.strerror}: {e.filename}"
+            container.fail(128, "StartError", message, now)
+            raise StartFailure(message) from None
+
+    def stop_container(self, container_id: str, grace: float) -> None:
+        container = self._containers.get(container_id)
+        if container is None or container.state != RUNNING:
+            return
+        if grace > 0:
+            self._loop.call(lambda: container.signal_main(container.run.stop_signal))
+            self._loop.later(grace, container.kill)
+        else:
+            self._loop.call(container.kill)
+
+    def remove_container(self, container_id: str) -> None:
+        with self._lock:
+            container = self._containers.get(container_id)
+        if container is None:
+            return
+        container.remove()
+        with self._lock:
+            self._containers.pop(container_id, None)
+        remove_tree(container.folder.path)
+        for path in [container.log.path, *container.log.path.parent.glob(container.log.path.name + ".*")]:
+            path.unlink(missing_ok=True)
+
+    def container_status(self, container_id: str) -> ContainerStatus:
+        return self._container(container_id).status()
+
+    def container_stats(self, container_id: str) -> Stats:
+        container = self._container(container_id)
+        shim = container.folder.process("shim")
+        if container.state != RUNNING or shim is None:
+            return Stats()
+        below = proc.descendants([shim.pid], proc.everything())
+        return Stats(
+            cpu_seconds=sum(p.cpu for p in below) / proc.CLOCK_TICK,
+            memory_bytes=sum(p.resident for p in below) * proc.PAGE_SIZE,
+            processes=len(below),
+        )
+
+    def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
+        return self._container(container_id).log.wait(seen, timeout)
+
+    # ------------------------------------------------------------------ streams
+
+    def exec(self, container_id: str, command: Sequence[str], *, stdin: bool, tty: bool) -> Session:
+        container = self._container(container_id)
+        if container.state != RUNNING:
+            raise RuntimeFailure(f"container {container_id} is not running")
+        environment, working_dir = dict(container.run.env), Path(container.run.working_dir)
+        try:
+            find_program(command[0], environment, working_dir)
+            container.folder.note_exec()
+            return ExecSession(container, command, stdin=stdin, tty=tty, done=lambda: None)
+        except StartRefused as e:
+            text = f"failed to exec in container: exec failed: unable to start container process: {e}"
+            raise StartFailure(text) from None
+        except OSError as e:
+            raise RuntimeFailure(f"failed to exec in container: {e.strerror}") from None
+
+    def exec_sync(self, container_id: str, command: Sequence[str], timeout: float) -> ExecResult:
+        session = self.exec(container_id, command, stdin=False, tty=False)
+        late = threading.Event()
+
+        def stop() -> None:
+            late.set()
+            session.close()
+
+        timer = threading.Timer(timeout, stop)
+        timer.daemon = True
+        timer.start()
+        output = b""
+        while (part := session.read()) is not None:
+            output += part[1]
+        timer.cancel()
+        return ExecResult(None if late.is_set() else session.exit_code(), output)
+
+    def attach(self, container_id: str, *, stdin: bool) -> Session:
+        container = self._container(container_id)
+        if container.state != RUNNING:
+            raise RuntimeFailure(f"container {container_id} is not running")
+        return AttachSession(container, stdin=stdin)
+
+    def dial(self, sandbox_id: str, host: str, port: int, timeout: float) -> socket.socket:
+        sandbox = self._sandbox(sandbox_id)
+        return socket.create_connection((host or sandbox.ip or self._host_ip, port), timeout)
+
+
+# ---------------------------------------------------------------------- the machine
+
+
+def cluster_range(cluster_uid: str, index: int) -> str:
+    """A node's part of 127.0.0.0/8: /24, different (as good as surely) for every cluster and node of a machine."""
+    import hashlib
+
+    number = int.from_bytes(hashlib.sha256(cluster_uid.encode()).digest()[:4]) + index
+    second, third = 1 + (number >> 8) % 254, number % 256
+    return f"127.{second}.{third}.0/24"
+
+
+def address_is_free(address: str) -> bool:
+    """Whether no socket of this machine is bound to a loopback address."""
+    wanted = "".join(f"{int(part):02X}" for part in reversed(address.split("."))) + ":"
+    for table in ("tcp", "udp"):
+        try:
+            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        if any(line.split()[1].startswith(wanted) for line in lines):
+            return False
+    return True
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _raise_descriptor_limit() -> None:
+    """Each container needs three descriptors of ours."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def kill_everything(state_dir: str | Path) -> int:
+    """End all containers of a state directory, of all nodes, whether an agent runs or not; the number of processes.
+
+    Their sandboxes count as lost afterwards: an agent that comes makes new ones. Stop the agents first, else they
+    start the containers again.
+    """
+    folder = PodsFolder(Path(state_dir))
+    killed: set[proc.Process] = set()
+    shims = []
+    for uid in folder.uids():
+        alive = [c for c in folder.containers(uid) if c.exit() is None or c.had_exec()]
+        shims += [s for c in alive if (s := c.process("shim")) is not None]
+    mark = f"{MARK}={folder.path}/"
+
+    def find(processes: dict[int, proc.Stat]) -> list[proc.Stat]:
+        found = {p.pid: p for p in proc.marked(mark, processes, prefix=True)}
+        for shim in shims:
+            found |= {p.pid: p for p in of_shim(shim, processes)}
+        killed.update(p.process for p in found.values())
+        return list(found.values())
+
+    proc.kill_all(find)
+    _note_killed(folder)
+    return len(killed)
+
+
+def _note_killed(folder: PodsFolder) -> None:
+    for uid in folder.uids():
+        for container in folder.containers(uid):
+            if container.started() is not None and container.exit() is None:
+                with contextlib.suppress(OSError):
+                    container.note_exit(128 + signal.SIGKILL)
+        for sandbox, node, boot in folder.sandboxes(uid):
+            if sandbox.state == READY:
+                with contextlib.suppress(OSError):
+                    folder.save_sandbox(replace(sandbox, state=NOT_READY), node, boot)
