@@ -115,6 +115,8 @@ class Kind:
     """Changes the (private) object when its deletion begins: a namespace turns Terminating."""
     storage: str = ""
     """The folder below `registry/`, when it is not the plural."""
+    returns_deleted: bool = False
+    """Whether DELETE answers with the object instead of a Status once it is gone."""
     graceful: bool = False
     """Whether deletion leaves time: pods."""
     tracks_fields: bool = True
