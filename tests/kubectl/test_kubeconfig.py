@@ -11,7 +11,7 @@ import pytest
 from minikctl.client import state_dir
 from minikctl.kubectl import kubeconfig, yaml_in
 from minikctl.kubectl.command import Command, Environment, Invocation
-from minikctl.kubectl.flags import bind, scan
+from minikctl.kubectl.flags import ARRAY, Option, bind, scan
 from minikctl.kubectl.global_options import GLOBAL_OPTIONS
 from minikctl.kubectl.kubeconfig import files, own
 from minikctl.kubectl.kubeconfig.plain_yaml import parse
@@ -214,3 +214,12 @@ def test_the_users_own_directory_is_the_last_choice(tmp_path: Path, monkeypatch:
     (tmp_path / "site-packages" / "state" / "README.md").touch()
     (tmp_path / "site-packages" / "pyproject.toml").touch()
     assert state_dir.nearest({"HOME": "/h"}, tmp_path) == tmp_path / "site-packages" / "state"
+
+
+def test_a_commands_own_flag_is_not_about_the_cluster(clusters: dict[str, Path]) -> None:
+    options = (Option("user", ARRAY), *(o for o in GLOBAL_OPTIONS if o.name != "user"))
+    parsed, _ = scan(options, ["--user", "bob"])
+    command = Command("rolebinding", "", lambda _call: None, (options[0],))
+    env = Environment(io.StringIO(), io.StringIO(), io.StringIO(), {}, clusters["work"])
+    call = Invocation(command, "kubectl create rolebinding", env, bind(options, parsed.flags), [])
+    assert kubeconfig.resolve(call).context == "minikctl"

@@ -41,7 +41,7 @@ def resolve(call: Invocation) -> Target:
 
     Raises UsageError for contexts, clusters and files that are not there.
     """
-    flags, environ, cwd = call.flags, call.env.environ, call.env.cwd
+    flags, environ, cwd = _GlobalFlags(call), call.env.environ, call.env.cwd
     named = state.given(flags.get("state-dir") or "", environ, cwd)
     wanted = flags.get("context") or environ.get("MINIKCTL_CONTEXT") or ""
     explicit = flags.get("kubeconfig") or ""
@@ -62,6 +62,17 @@ def resolve(call: Invocation) -> Target:
     if not current.uid:
         return Target(None, current.name, current.namespace)
     return Target(directory, current.name, current.namespace)
+
+
+class _GlobalFlags:
+    """The flags that all commands share; one that a command has replaced by its own (`rolebinding --user`) is unset."""
+
+    def __init__(self, call: Invocation):
+        self._flags = call.flags
+        self._replaced = {o.name for o in call.command.options}
+
+    def get(self, name: str) -> Any:
+        return None if name in self._replaced else self._flags.get(name)
 
 
 def local_directory(call: Invocation) -> Path:
