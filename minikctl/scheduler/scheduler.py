@@ -175,6 +175,8 @@ class Scheduler:
                     return
                 error = f'running PreBind plugin "{refused.plugin}": {", ".join(refused.reasons)}'
             except ApiError as e:
+                if e.reason == "NotFound":
+                    return  # deleted meanwhile: the news of that take it out of cache and queue
                 error = f"binding rejected: {e.message}"
             except Exception as e:
                 log.exception("binding %s", pod.key)

@@ -1,7 +1,8 @@
 """Watching: follow the journal from a resourceVersion on.
 
-Guarantee: every committed record with a key below one of the prefixes is delivered once, in order, however fast others
-write; or `Compacted` is raised at the start, when the journal does not reach back that far.
+Guarantees: every committed record with a key below one of the prefixes is delivered once, in order, however fast others
+write; or `Compacted` is raised at the start, when the journal does not reach back that far. Who has seen a record finds
+its object's file at that version or a later one.
 
 One watchdog observer a process wakes the readers (on the journal's folder only: recursive watching loses events in a
 burst, measured); a slow poll is the net below it. Reading goes by offset, so a wake-up too many or too few only costs
@@ -92,6 +93,7 @@ class Watch:
 
         Raises Compacted, FutureVersion.
         """
+        self._store = store
         self._folder = store.journal_dir
         self._prefixes = tuple(p.encode() for p in prefixes)
         self._after = after
@@ -129,6 +131,7 @@ class Watch:
                 return
             lines = self._read_lines()
             if lines:
+                self._store.current_rv()  # waits for a writer that is between its commit and its file
                 yield from self._new_and_wanted(lines)
                 continue
             following = self._folder / journal.segment_name(self.last_rv + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ def test_compaction_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -
 def test_a_half_written_line_waits_for_its_end(store: Store) -> None:
     fill(store, 1)
     watch = Watch(store, 1)
+    assert watch.poll() == []
     line = journal.Record(2, "t", "ADDED", "pods/default/z", "me", None, thing()).line()
     segment = store.journal_dir / journal.segment_name(1)
     with segment.open("ab", buffering=0) as f:
@@ -96,3 +98,29 @@ def test_a_reader_can_be_stopped(store: Store) -> None:
     watch = Watch(store, 1, (), notifier)
     threading.Timer(0.05, watch.close).start()
     assert watch.next_batch(30) == []
+
+
+def test_who_has_seen_a_record_finds_its_file(tmp_path: Path) -> None:
+    """A writer commits in the journal before it puts the file in place; a watcher must not be faster."""
+    writer, reader = Store(tmp_path), Store(tmp_path)
+    writer.create("pods/a", {"metadata": {"name": "a"}}, actor="t")
+    watch = Watch(reader, reader.current_rv())
+    place, missing = writer._place, []
+
+    def slow(path: Path, temporary: str) -> None:
+        time.sleep(0.02)
+        place(path, temporary)
+
+    writer._place = slow  # type: ignore[method-assign]
+    thread = threading.Thread(
+        target=lambda: [writer.create(f"pods/b{i}", {"metadata": {"name": "b"}}, actor="t") for i in range(5)]
+    )
+    thread.start()
+    seen = 0
+    while seen < 5:
+        for record in watch.next_batch(10):
+            seen += 1
+            if reader.get(record.key) is None:
+                missing.append(record.key)
+    thread.join()
+    assert missing == []
