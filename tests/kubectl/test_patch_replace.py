@@ -218,3 +218,14 @@ def test_force_reads_everything_before_anything_goes(files: Files) -> None:
 def test_replace_errors(files: Files, argv: list[str], message: str) -> None:
     assert files.cli("replace", "-f", "cm.yaml", *argv).err == message
     assert files.cli("replace").err == "error: must specify one of -f and -k\n"
+
+
+def test_raw_paths(files: Files) -> None:
+    path = "/api/v1/namespaces/default/configmaps"
+    assert json.loads(files.cli("create", "-f", "cm.yaml", "--raw", path).out)["metadata"]["uid"]
+    replaced = {**CM, "metadata": {"name": "settings", "namespace": "default"}, "data": {"b": "2"}}
+    files.write("cm.yaml", replaced)
+    assert json.loads(files.cli("replace", "-f", "cm.yaml", "--raw", f"{path}/settings").out)["data"] == {"b": "2"}
+    assert files.cli("create", "-f", "cm.yaml", "--raw", "/api/v1/odds").err == (
+        "Error from server (NotFound): the server could not find the requested resource\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
+from minikctl.api.meta import with_metadata
 from minikctl.client.protocol import WriteOptions
 from minikctl.kubectl import deletion, last_applied, requests, validation, visiting
 from minikctl.kubectl.command import Command, Invocation
@@ -12,7 +13,7 @@ from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, NONE, SERVER, strategy
 from minikctl.kubectl.errors import add_source
 from minikctl.kubectl.flags import BOOL, Option
 from minikctl.kubectl.manifest import filename_options
-from minikctl.kubectl.printers import PRINT_OPTIONS, printer
+from minikctl.kubectl.printers import PRINT_OPTIONS, json_out, printer
 from minikctl.kubectl.resolve import Target
 from minikctl.kubectl.waiting import Deadline
 from minikctl.util.errors import UsageError
@@ -29,7 +30,11 @@ def run(call: Invocation) -> None:
     visiting.require_files(call)
     _check(call, dry_run)
     if flags.raw:
-        raise UsageError("--raw needs a server that speaks HTTP; the local cluster has no such path")
+        place = requests.parse_path(call, flags.raw)
+        obj = requests.raw_object(call, flags.filename[0])
+        obj = with_metadata(obj, name=place.name, namespace=place.namespace or None)
+        call.out(json_out.compact(call.client.update(place.kind, obj, subresource=place.subresource)))
+        return
     if flags.force:
         _force(call, validate)
         return

@@ -11,7 +11,7 @@ from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, SERVER, strategy
 from minikctl.kubectl.errors import add_source
 from minikctl.kubectl.flags import BOOL, Option
 from minikctl.kubectl.manifest import filename_options
-from minikctl.kubectl.printers import PRINT_OPTIONS, printer
+from minikctl.kubectl.printers import PRINT_OPTIONS, json_out, printer
 from minikctl.kubectl.resolve import SELECTOR, Target
 from minikctl.util.errors import UsageError
 
@@ -26,7 +26,11 @@ def run(call: Invocation) -> None:
     visiting.require_files(call)
     if flags.raw:
         _check_raw(call)
-        raise UsageError("--raw needs a server that speaks HTTP; the local cluster has no such path")
+        place = requests.parse_path(call, flags.raw)
+        obj = requests.raw_object(call, flags.filename[0])
+        answer = call.client.create(place.kind, obj, place.namespace, name=place.name, subresource=place.subresource)
+        call.out(json_out.compact(answer))
+        return
     if flags.edit:
         from minikctl.kubectl.editing.modes import edit_before_create
 

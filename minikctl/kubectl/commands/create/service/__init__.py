@@ -8,7 +8,7 @@ from minikctl.kubectl.group import run_group
 COMMAND = Command(
     name="service",
     summary="Create a service using a specified subcommand",
-    use="create service",
+    use="create service [flags]",
     aliases=("svc",),
     description="Create a service using a specified subcommand.",
     run=run_group(__name__),
