@@ -35,6 +35,7 @@ from minikctl.util.jsonio import JSONError, indented, loads
 
 Obj = dict[str, Any]
 LONG_NAME = 200
+_LOOKS, _LOOK_PAUSE = 20, 0.0001
 
 
 @dataclass(slots=True)
@@ -186,6 +187,21 @@ class Store:
                 except OSError:
                     return self._scan_head().rv
             return head.rv
+
+    def settle(self, rv: int) -> None:
+        """Return when every write up to `rv` is in place: a writer can be between its commit and its file.
+
+        That is a matter of microseconds, so a few looks come before waiting for the lock (and finishing the work of a
+        writer that died).
+        """
+        for _ in range(_LOOKS):
+            if self._lock_fd < 0:
+                break
+            head = Head.decode(os.pread(self._lock_fd, 64, 0))
+            if head is not None and head.rv >= rv:
+                return
+            time.sleep(_LOOK_PAUSE)
+        self.current_rv()
 
     # ------------------------------------------------------------------ writing
 

@@ -131,7 +131,7 @@ class Watch:
                 return
             lines = self._read_lines()
             if lines:
-                self._store.current_rv()  # waits for a writer that is between its commit and its file
+                self._store.settle(_version(lines[-1]))
                 yield from self._new_and_wanted(lines)
                 continue
             following = self._folder / journal.segment_name(self.last_rv + 1)
@@ -177,7 +177,7 @@ class Watch:
 
     def _new_and_wanted(self, lines: list[bytes]) -> Iterator[bytes]:
         for line in lines:
-            rv = int(line[6 : line.index(b",")])  # `{"rv":123,…`
+            rv = _version(line)
             self.last_rv = max(self.last_rv, rv)
             if rv <= self._after:
                 continue
@@ -205,3 +205,8 @@ class Watch:
             else:
                 time.sleep(min(left, 0.02))
         return []
+
+
+def _version(line: bytes) -> int:
+    """`{"rv":123,…`."""
+    return int(line[6 : line.index(b",")])
