@@ -54,7 +54,6 @@ KIND = Kind(
     plural="csidrivers",
     type="storage/v1.CSIDriver",
     namespaced=False,
-    has_generation=True,
     default=default,
     validate=validate,
     validate_update=validate_update,

@@ -59,10 +59,6 @@ KIND = Kind(
     validate_name=address_name,
     validate=validate,
     validate_update=validate_update,
-    selectable_fields=lambda obj: {
-        f"spec.parentRef.{field}": ((obj.get("spec") or {}).get("parentRef") or {}).get(field, "")
-        for field in ("group", "resource", "namespace", "name")
-    },
     columns=(NAME, Column("ParentRef")),
     row=row,
 )

@@ -7,6 +7,7 @@ from posixpath import normpath
 from minikctl.api.errors import field_forbidden, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj
 from minikctl.api.validation.common import Errors, backsteps, immutable
+from minikctl.api.validation.difference import difference
 from minikctl.api.validation.persistent_volume_claim import (
     VOLUME_MODES,
     access_modes,
@@ -146,9 +147,10 @@ def validate_update(obj: Obj, old: Obj) -> Errors:
     """What the volume is stays for good."""
     errors = validate(obj)
     spec, before = obj["spec"], old["spec"]
-    changed = [s for s in SOURCES if spec.get(s) != before.get(s)]
-    if changed:
-        why = f"spec.persistentvolumesource is immutable after creation\n changed: {', '.join(changed)}"
+    was, now = ({s: part[s] for s in SOURCES if part.get(s) is not None} for part in (before, spec))
+    if now != was:
+        shown = difference("core/v1.PersistentVolumeSpec", was, now)
+        why = f"spec.persistentvolumesource is immutable after creation\n{shown}"
         errors.append(field_forbidden("spec.persistentvolumesource", why))
     errors += immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None and spec.get("nodeAffinity") != before["nodeAffinity"]:

@@ -8,6 +8,7 @@ from minikctl.api.meta import Obj, get_path
 from minikctl.api.names import dns_subdomain
 from minikctl.api.validation import label_selector
 from minikctl.api.validation.common import Errors, all_invalid, immutable
+from minikctl.api.validation.difference import difference
 
 ACCESS_MODES = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
 VOLUME_MODES = ["Block", "Filesystem"]
@@ -94,10 +95,10 @@ def validate_update(obj: Obj, old: Obj) -> Errors:
     if get_path(obj, "status", "phase") == "Bound":
         before["resources"] = {**(before.get("resources") or {}), "requests": get_path(spec, "resources", "requests")}
     before["volumeAttributesClassName"] = spec.get("volumeAttributesClassName")
-    changed = sorted(k for k in spec.keys() | before.keys() if spec.get(k) != before.get(k))
-    if changed:
-        lines = [f"spec.{field}" for field in changed]
-        errors.append(field_forbidden("spec", f"{_FIXED}\n changed: {', '.join(lines)}"))
+    spec, before = ({k: v for k, v in part.items() if v is not None} for part in (spec, before))
+    if spec != before:
+        shown = difference("core/v1.PersistentVolumeClaimSpec", before, spec)
+        errors.append(field_forbidden("spec", f"{_FIXED}\n{shown}"))
     errors += _size(obj, old)
     errors += immutable(obj["spec"].get("volumeMode"), old["spec"].get("volumeMode"), "volumeMode")
     return errors + _attributes_class(obj, old)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minikctl.api.errors import field_forbidden, field_invalid, field_required
 from minikctl.api.meta import Obj, annotations_of, name
 from minikctl.api.names import dns_subdomain, qualified_name
 from minikctl.api.qos import qos_class
 from minikctl.api.validation import containers, net, pod_spec, scheduling
 from minikctl.api.validation.common import MAX_INT32, Errors, all_invalid, in_range
+from minikctl.api.validation.difference import difference
 
 _CHANGEABLE = (
     "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
@@ -150,7 +149,7 @@ def _rest(spec: Obj, before: Obj) -> Errors:
     if before.get("schedulingGates"):
         errors += _gated(munged, before)
     if munged != before:
-        shown = _difference(before, munged)
+        shown = difference("core/v1.PodSpec", before, munged)
         errors.append(field_forbidden("spec", f"pod updates may not change fields other than {_CHANGEABLE}\n{shown}"))
     return errors
 
@@ -180,17 +179,6 @@ def _gated(munged: Obj, before: Obj) -> Errors:
         if rest == old_rest:
             _take_over(munged, before, "affinity")
     return errors
-
-
-def _difference(before: Any, after: Any, type_name: str = "core/v1.PodSpec") -> str:
-    """A unified diff of two values as JSON, keys in the order of their type."""
-    import difflib
-
-    from minikctl.api.schema import in_order
-    from minikctl.util.jsonio import go_json
-
-    was, now = (go_json(in_order(type_name, v), indent=1).splitlines(keepends=True) for v in (before, after))
-    return "".join(list(difflib.unified_diff(was, now))[2:])
 
 
 # ---------------------------------------------------------------------- status and ephemeral containers
@@ -246,6 +234,6 @@ def validate_ephemeral_containers(pod: Obj, old: Obj) -> Errors:
         if given is None:
             errors.append(field_forbidden(at, f"{named} may not be removed\n"))
         else:
-            shown = _difference(container, given, "core/v1.EphemeralContainer")
+            shown = difference("core/v1.EphemeralContainer", container, given)
             errors.append(field_forbidden(at, f"{named} may not be changed\n{shown}"))
     return errors
