@@ -199,6 +199,29 @@ def test_the_annotation_for_ingress_classes_is_warned_about_once(cluster: TestCl
     ]
 
 
+@pytest.mark.parametrize(
+    ("resource", "obj", "text"),
+    [
+        (
+            "persistentvolumeclaims",
+            claim(resources={"requests": {"storage": "1500m"}}),
+            'spec.resources.requests[storage]: fractional byte value "1500m" is invalid, must be an integer',
+        ),
+        (
+            "persistentvolumes",
+            volume(persistentVolumeReclaimPolicy="Recycle"),
+            "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended "
+            "approach is to use dynamic provisioning.",
+        ),
+    ],
+)
+def test_warned_about(cluster: TestCluster, resource: str, obj: dict[str, Any], text: str) -> None:
+    warnings: list[str] = []
+    cluster.client.on_warning(warnings.append)
+    create(cluster, resource, obj)
+    assert warnings == [text]
+
+
 NFS = {"hostPath": None, "nfs": {"server": "a", "path": "/b"}, "claimRef": {"namespace": "shop", "name": "data"}}
 
 ROWS: list[tuple[str, dict[str, Any], list[Any]]] = [

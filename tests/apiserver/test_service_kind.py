@@ -155,6 +155,20 @@ def test_refused_updates(cluster: TestCluster, change: dict[str, Any], text: str
     assert e.value.message == f'Service "shop" is invalid: {text}'
 
 
+def test_what_a_load_balancer_reports(cluster: TestCluster) -> None:
+    create(cluster, service(type="LoadBalancer"))
+    status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}, {"hostname": "lb.example.com"}]}}
+    made = cluster.client.patch("services", "shop", {"status": status}, "default", subresource="status")
+    assert made["status"]["loadBalancer"]["ingress"][0] == {"ip": "192.0.2.7", "ipMode": "VIP"}
+    cells = cluster.client.table("services", "default")["rows"][0]["cells"]
+    assert cells[3] == "192.0.2.7,lb.example.com"
+    bad = {"loadBalancer": {"ingress": [{"ip": "192.0.2"}]}}
+    with pytest.raises(ApiError, match=r"status\.loadBalancer\.ingress\[0\]\.ip: Invalid value"):
+        cluster.client.patch("services", "shop", {"status": bad}, "default", subresource="status")
+    after = cluster.client.patch("services", "shop", {"spec": {"type": "ClusterIP"}}, "default")
+    assert after["status"] == {"loadBalancer": {}}
+
+
 @pytest.mark.parametrize(
     ("spec", "cells"),
     [

@@ -52,7 +52,14 @@ def validate_status_update(obj: Obj, _old: Obj) -> list[FieldError]:
 
 
 def warnings(obj: Obj) -> list[str]:
-    return class_warnings(obj)
+    from minikctl.api import quantity
+
+    texts = class_warnings(obj)
+    size = ((obj["spec"].get("resources") or {}).get("requests") or {}).get("storage")
+    if size is not None and quantity.parse(size) % quantity.NANO:
+        where = "spec.resources.requests[storage]"
+        texts.append(f'{where}: fractional byte value "{size}" is invalid, must be an integer')
+    return texts
 
 
 def class_warnings(obj: Obj) -> list[str]:

@@ -69,9 +69,13 @@ def default(obj: Obj) -> None:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     if spec["type"] == LOAD_BALANCER:
         spec.setdefault("allocateLoadBalancerNodePorts", True)
-    for ingress in (obj.get("status", {}).get("loadBalancer") or {}).get("ingress") or []:
-        if ingress.get("ip"):
-            ingress.setdefault("ipMode", "VIP")
+
+
+def prepare_status_update(obj: Obj, _old: Obj) -> None:
+    balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+    if balancer.get("ingress"):
+        shown = [{**i, "ipMode": i.get("ipMode", "VIP")} if i.get("ip") else i for i in balancer["ingress"]]
+        obj["status"] = {**obj["status"], "loadBalancer": {**balancer, "ingress": shown}}
 
 
 # ---------------------------------------------------------------------- fields that follow from others
@@ -293,6 +297,7 @@ KIND = Kind(
     validate_name=dns_label,
     default=default,
     prepare_for_update=prepare_for_update,
+    prepare_status_update=prepare_status_update,
     validate=validate,
     validate_update=validate_update,
     validate_status_update=validate_status_update,
