@@ -259,3 +259,26 @@ def test_an_error_about_a_whole_part_shows_no_value() -> None:
     assert invalid("Job", "batch", "x", [error]).message == (
         'Job.batch "x" is invalid: spec.x: Invalid value: too much'
     )
+
+
+@pytest.mark.parametrize(("text", "count"), [("", 0), ("0", 1), ("1,3-5,7", 5)])
+def test_indexes_are_counted(text: str, count: int) -> None:
+    from minikctl.api.validation.job_policies import count_indexes
+
+    assert count_indexes(text, 10) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a", 'cannot convert string to integer for index: "a"'),
+        ("1-2-3", 'the fragment "1-2-3" violates the requirement that an index interval can have at most two parts'),
+        ("12", 'too large index: "12"'),
+        ("3,2", "non-increasing order, previous: 3, current: 2"),
+    ],
+)
+def test_indexes_that_are_refused(text: str, message: str) -> None:
+    from minikctl.api.validation.job_policies import count_indexes
+
+    with pytest.raises(ValueError, match="^" + message):
+        count_indexes(text, 10)

@@ -5,11 +5,11 @@ Source: Kubernetes `pkg/apis/core/validation`, apimachinery `api/validation`, `u
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from minikctl.api.errors import FieldError, field_forbidden, field_invalid, field_not_supported, field_required
+from minikctl.api.errors import FieldError, field_invalid, field_not_supported, field_required
+from minikctl.api.intstr import is_percent
 from minikctl.api.meta import Obj
 from minikctl.api.names import dns_label, qualified_name
 
@@ -18,7 +18,6 @@ MAX_INT32 = 2**31 - 1
 IMMUTABLE = "field is immutable"
 NOT_NEGATIVE = "must be greater than or equal to 0"
 FILE_MODE = "must be a number between 0 and 0777 (octal), both inclusive"
-_PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_MESSAGE = (
     "a valid percent string must be a numeric string followed by an ending '%' "
     "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
@@ -91,10 +90,6 @@ def file_path(path_text: str, path: str) -> Errors:
     return errors
 
 
-def is_percent(value: Any) -> bool:
-    return isinstance(value, str) and bool(_PERCENT.fullmatch(value))
-
-
 def int_or_percent(value: Any, path: str) -> Errors:
     if isinstance(value, str):
         return [] if is_percent(value) else [field_invalid(path, value, _PERCENT_MESSAGE)]
@@ -130,8 +125,3 @@ def not_decremented(status: Obj, old: Obj, field: str, path: str = "status") -> 
     if before is not None and (now is None or now < before):
         return [field_invalid(f"{path}.{field}", now or 0, "cannot be decremented")]
     return []
-
-
-def forbidden(owner: Obj, fields: Iterable[str], path: str, why: str) -> Errors:
-    """Fields that must not be set here."""
-    return [field_forbidden(f"{path}.{f}", why) for f in fields if owner.get(f) not in (None, [], {}, "", 0, False)]

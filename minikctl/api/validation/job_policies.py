@@ -148,14 +148,12 @@ def count_indexes(text: str, completions: int) -> int:
     for part in text.split(",") if text else []:
         ends = part.split("-")
         if len(ends) > 2:
-            raise ValueError(
-                f"the fragment \"{part}\" violates the requirement that an index interval can have at most two parts separated by '-'"
-            )
-        try:
-            low, high = int(ends[0]), int(ends[-1])
-        except ValueError:
-            bad = next(e for e in ends if not e.isdigit())
-            raise ValueError(f'cannot convert string to integer for index: "{bad}"') from None
+            why = "violates the requirement that an index interval can have at most two parts separated by '-'"
+            raise ValueError(f'the fragment "{part}" {why}')
+        bad = next((e for e in ends if not (e.isascii() and e.isdigit())), None)
+        if bad is not None:
+            raise ValueError(f'cannot convert string to integer for index: "{bad}"')
+        low, high = int(ends[0]), int(ends[-1])
         for number in (low, high):
             if number >= completions:
                 raise ValueError(f'too large index: "{number}"')

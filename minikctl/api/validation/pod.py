@@ -74,7 +74,7 @@ def validate_update(pod: Obj, old: Obj) -> Errors:
         return errors
     if qos_class(old) != qos_class(pod):
         was = (old.get("status") or {}).get("qosClass", "")
-        errors.append(field_invalid("metadata", was, "Pod QOS Class may not change as a result of resizing"))
+        errors.append(field_invalid("metadata", was, "Pod QoS is immutable"))
     return errors + _rest(spec, before)
 
 
