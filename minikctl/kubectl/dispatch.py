@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,10 +153,29 @@ def _top_words() -> list[str]:
     return [w for p in PACKAGES for w in words(p)]
 
 
+SUGGESTED = {"list": "get", "ls": "get", "rm": "delete", "remove": "delete", "inspect": "describe", "stats": "top"}
+"""Words of other programs and what they are called here."""
+_SLIPS = 2
+
+
 def unknown_command(word: str, path: str, known: Sequence[str]) -> str:
-    """With cobra's suggestions for a slip of the finger."""
-    close = [k for k in known if k.startswith(word.lower())] or difflib.get_close_matches(word, known, n=3, cutoff=0.7)
+    """With cobra's suggestions: words that begin so, or that differ by at most two letters."""
+    from minikctl.kubectl.help import in_order
+
+    close = [k for k in in_order(known) if SUGGESTED.get(word) == k or _is_close(word.lower(), k)]
     text = f'unknown command "{word}" for "{path}"'
     if close:
         text += "\n\nDid you mean this?\n" + "".join(f"\t{c}\n" for c in close)
     return text
+
+
+def _is_close(word: str, known: str) -> bool:
+    """Levenshtein's distance, or a common beginning."""
+    if known.startswith(word):
+        return True
+    row = list(range(len(known) + 1))
+    for i, a in enumerate(word, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(known, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1] <= _SLIPS

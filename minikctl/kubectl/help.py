@@ -35,6 +35,12 @@ OTHER = "Other Commands"
 _NOT_LISTED = frozenset({"options", "help"})
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Commands in the order of the list above, without those that are not shown."""
+    places = {name: i for i, name in enumerate(n for _, group in GROUPS for n in group)}
+    return sorted((n for n in names if n not in _NOT_LISTED), key=lambda n: (places.get(n, len(places)), n))
+
+
 def show_help(found: Found, env: Environment) -> None:
     """The help of one command, on the environment's stdout."""
     _write(env, command_help(found))
