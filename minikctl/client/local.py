@@ -224,6 +224,21 @@ class LocalClient:
 
     # ------------------------------------------------------------------ the rest
 
+    def history(
+        self,
+        kind: Kind | str,
+        name: str,
+        namespace: str = "",
+        *,
+        after: str = "",
+        follow: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[Obj]:
+        from minikctl.apiserver.history import History
+
+        history = History(self.api, self._kind(kind), namespace, name)
+        return _told(history, after, follow, None if timeout is None else time.monotonic() + timeout)
+
     def raw(self, path: str) -> bytes:
         if path in ("/healthz", "/livez", "/readyz"):
             return b"ok"
@@ -298,6 +313,13 @@ def _tables(events: Iterator[Event], kind: Kind, include: str, clock: Clock) -> 
             yield Event(event.type, obj)
     finally:
         events.close()  # type: ignore[attr-defined]
+
+
+def _told(history: Any, after: str, follow: bool, deadline: float | None) -> Iterator[Obj]:
+    least = int(after or 0)
+    yield from (c for c in history.changes() if int(c["resourceVersion"]) > least)
+    if follow:
+        yield from history.follow(deadline)
 
 
 def _events(stream: Any, deadline: float | None) -> Iterator[Event]:

@@ -174,6 +174,23 @@ class Client(Protocol):
         """Open exec, attach or portforward; options as in PodExecOptions and its like."""
         ...
 
+    def history(
+        self,
+        kind: Kind | str,
+        name: str,
+        namespace: str = "",
+        *,
+        after: str = "",
+        follow: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[Obj]:
+        """What was written to an object and everything connected with it, oldest first, as `apiserver/history.py` says.
+
+        Only changes after a resourceVersion, when one is given. With `follow`, it goes on as more is written, for
+        `timeout` seconds or until the generator is closed.
+        """
+        ...
+
     def raw(self, path: str) -> bytes:
         """GET of any path (`/healthz`, `/version`)."""
         ...
