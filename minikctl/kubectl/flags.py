@@ -29,7 +29,17 @@ STRING, BOOL, INT, INT32, FLOAT, DURATION, LIST, ARRAY, COUNT = (
 )
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-_ZERO: dict[str, Any] = {STRING: "", BOOL: False, INT: 0, INT32: 0, FLOAT: 0.0, DURATION: 0.0, LIST: [], ARRAY: [], COUNT: 0}
+_ZERO: dict[str, Any] = {
+    STRING: "",
+    BOOL: False,
+    INT: 0,
+    INT32: 0,
+    FLOAT: 0.0,
+    DURATION: 0.0,
+    LIST: [],
+    ARRAY: [],
+    COUNT: 0,
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Flags:
 
     def __init__(self, options: Iterable[Option]):
         self._options = {o.name: o for o in options}
-        self._given: set[str] = set()
+        self._given: dict[str, None] = {}
         self._values = {o.name: o.initial for o in self._options.values()}
 
     def __getattr__(self, name: str) -> Any:
@@ -89,10 +99,11 @@ class Flags:
     def set(self, name: str, value: Any, *, given: bool = True) -> None:
         self._values[name] = value
         if given:
-            self._given.add(name)
+            self._given[name] = None
 
     def given(self) -> list[str]:
-        return sorted(self._given)
+        """The names of the flags that were given, in their order."""
+        return list(self._given)
 
 
 @dataclass

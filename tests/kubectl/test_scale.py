@@ -91,4 +91,4 @@ def test_record_notes_the_command_line(web: TestCluster) -> None:
     result = web.cli("scale", "deploy/web", "--replicas=3", "--record")
     assert result.err == "Flag --record has been deprecated, --record will be removed in the future\n"
     annotations = web.client.get("deployments.apps", "web", "default")["metadata"]["annotations"]
-    assert annotations["kubernetes.io/change-cause"] == "kubectl scale deploy/web --record=true --replicas=3"
+    assert annotations["kubernetes.io/change-cause"] == "kubectl scale deploy/web --replicas=3 --record=true"

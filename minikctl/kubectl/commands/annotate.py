@@ -86,11 +86,12 @@ def _one(call: Invocation, target: Target, new: dict[str, str], removed: Sequenc
         refuse_overwriting(old, new)
     cause = {CHANGE_CAUSE: change_cause(call)} if call.flags.record and writes else {}
     after = {k: v for k, v in (old | cause | new).items() if k not in removed}
-    obj = with_metadata(before, annotations=after)
+    version = call.flags.resource_version
+    obj = with_metadata(before, annotations=after, **({"resourceVersion": version} if version else {}))
     if writes:
         patch = merge_patch.diff(before, obj)
-        if call.flags.resource_version:
-            patch = merge_patch.apply(patch, {"metadata": {"resourceVersion": call.flags.resource_version}})
+        if version:
+            patch = merge_patch.apply(patch, {"metadata": {"resourceVersion": version}})
         options = write_options(call, dry_run)
         return call.client.patch(target.kind, target.name, patch, target.namespace, patch_type="merge", options=options)
     return obj

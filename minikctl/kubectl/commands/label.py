@@ -110,12 +110,13 @@ def _one(
     if not call.flags.overwrite:
         refuse_overwriting(old, new)
     after, message = changed(old, new, removed)
-    obj = with_metadata(before, labels=after)
+    version = call.flags.resource_version
+    obj = with_metadata(before, labels=after, **({"resourceVersion": version} if version else {}))
     if writes and message != "not labeled":
         obj = recorded(call, obj)
         patch = merge_patch.diff(before, obj)
-        if call.flags.resource_version:
-            patch = merge_patch.apply(patch, {"metadata": {"resourceVersion": call.flags.resource_version}})
+        if version:
+            patch = merge_patch.apply(patch, {"metadata": {"resourceVersion": version}})
         options = write_options(call, dry_run)
         call.client.patch(target.kind, target.name, patch, target.namespace, patch_type="merge", options=options)
     if call.flags.list:

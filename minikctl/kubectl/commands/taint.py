@@ -14,7 +14,8 @@ from minikctl.kubectl.describe.metadata import taint_text
 from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, SERVER, strategy
 from minikctl.kubectl.flags import BOOL, Option
 from minikctl.kubectl.printers import PRINT_OPTIONS, printer
-from minikctl.kubectl.resolve import ALL, SELECTOR, Resolved, Target, find_kind, from_args
+from minikctl.kubectl.resolve import ALL, SELECTOR, Resolved, Target, from_args
+from minikctl.kubectl.words import find_kind
 from minikctl.util.errors import Aggregate, UsageError
 
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")

@@ -14,7 +14,8 @@ from minikctl.kubectl.dry_run import CLIENT, SERVER
 from minikctl.kubectl.flags import BOOL, Option
 from minikctl.kubectl.printers import printer
 from minikctl.kubectl.resolve import Target
-from minikctl.kubectl.selecting import select
+from minikctl.kubectl.selecting import has_files, select
+from minikctl.kubectl.words import NOTHING_GIVEN
 from minikctl.util.errors import Aggregate, UsageError
 
 NO_LOCAL_WORDS = (
@@ -26,10 +27,16 @@ Change = Callable[[Obj, Target], bool | None]
 """Changes the (private) object in place. False: leave this one out. Raises UsageError."""
 
 
+class Refused(UsageError):
+    """An object that cannot be changed so; among others, an empty line follows it."""
+
+
 def targets(call: Invocation, words: Sequence[str]) -> list[Target]:
     """The objects that are to be changed. Raises when one of them cannot be had."""
     if call.flags.local and words:
         raise UsageError(NO_LOCAL_WORDS)
+    if call.flags.local and not has_files(call):
+        raise UsageError(NOTHING_GIVEN)
     return select(call, words, local=call.flags.local, latest=True).check()
 
 
@@ -58,9 +65,9 @@ def _private(value: Obj) -> Obj:
 
 
 def object_name(call: Invocation, target: Target) -> str:
-    """`deployments/web`; with --local there is no mapping, and kubectl says `deployment.apps/web` and ends the line."""
+    """`deployments/web`; with --local there is no mapping: `configmap/web`, or `deployment.apps/web` and a new line."""
     if call.flags.local:
-        return f"{target.label}\n"
+        return f"{target.label}\n" if target.kind.group else target.label
     return f"{target.kind.plural}/{target.name}"
 
 
@@ -87,7 +94,7 @@ def change_each(
             if change(after, target) is False:
                 continue
         except UsageError as e:
-            wrong.append(UsageError(f"error: {object_name(call, target)} {e.message}"))
+            wrong.append(Refused(f"error: {object_name(call, target)} {e.message}"))
             continue
         if before == after and not always:
             continue
@@ -98,8 +105,10 @@ def change_each(
             show(_write(call, target, before, recorded(call, after), dry_run), target.kind)
         except ApiError as e:
             wrong.append(UsageError(f"{failed} {e}"))
+    if len(wrong) == 1:
+        raise wrong[0]
     if wrong:
-        raise wrong[0] if len(wrong) == 1 else Aggregate(wrong)
+        raise Aggregate([UsageError(f"{e}\n") if isinstance(e, Refused) else e for e in wrong])
 
 
 def _write(call: Invocation, target: Target, before: Obj, after: Obj, dry_run: str) -> Obj:

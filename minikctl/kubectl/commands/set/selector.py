@@ -13,8 +13,11 @@ from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, strategy
 from minikctl.kubectl.flags import BOOL, LIST, Option
 from minikctl.kubectl.printers import PRINT_OPTIONS, printer
 from minikctl.kubectl.resolve import ALL, Target
-from minikctl.kubectl.selecting import select
+from minikctl.kubectl.selecting import has_files, select
+from minikctl.kubectl.words import NOTHING_GIVEN
 from minikctl.util.errors import Aggregate, UsageError
+
+_OPERATORS = {"in": "In", "notin": "NotIn", "exists": "Exists", "!": "DoesNotExist"}
 
 
 def run(call: Invocation) -> None:
@@ -24,6 +27,8 @@ def run(call: Invocation) -> None:
         raise UsageError("one selector is required")
     *words, text = call.args
     wanted = parse(text)
+    if call.flags.local and not has_files(call):
+        raise UsageError(NOTHING_GIVEN)
     found = select(call, words, local=call.flags.local, latest=True)
     wrong = list(found.errors)
     for target in found.targets:
@@ -45,8 +50,10 @@ def parse(text: str) -> dict[str, str]:
     except SelectorError as e:
         raise UsageError(f'couldn\'t parse the selector string "{text}": {e}') from None
     others = [r for r in requirements if r.operator != "="]
+    if unknown := [r.operator for r in others if r.operator not in _OPERATORS]:
+        raise UsageError(f'"{unknown[0]}" is not a valid label selector operator')
     if others:
-        shown = " ".join(f"{{{r.key} {r.operator} [{' '.join(r.values)}]}}" for r in others)
+        shown = " ".join(f"{{{r.key} {_OPERATORS[r.operator]} [{' '.join(r.values)}]}}" for r in others)
         raise UsageError(f"match expression [{shown}] not supported on this object")
     return {r.key: r.values[0] for r in requirements}
 

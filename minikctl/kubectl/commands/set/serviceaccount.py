@@ -11,7 +11,8 @@ from minikctl.kubectl.manifest import filename_options
 from minikctl.kubectl.pod_specs import pod_spec
 from minikctl.kubectl.printers import PRINT_OPTIONS
 from minikctl.kubectl.resolve import ALL, Target
-from minikctl.kubectl.selecting import select
+from minikctl.kubectl.selecting import has_files, select
+from minikctl.kubectl.words import NOTHING_GIVEN
 from minikctl.util.errors import UsageError
 
 
@@ -21,6 +22,8 @@ def run(call: Invocation) -> None:
     if not call.args:
         raise UsageError("serviceaccount is required")
     *words, account = call.args
+    if call.flags.local and not has_files(call):
+        raise UsageError(NOTHING_GIVEN)
     found = select(call, [] if call.flags.local else words, local=call.flags.local, latest=True).check()
 
     def change(obj: Obj, target: Target) -> None:
