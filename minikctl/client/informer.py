@@ -5,6 +5,7 @@ Cached objects are shared: never change them; copy what you write (by path, or `
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,11 +18,15 @@ from minikctl.api.watch import Stop
 from minikctl.client.protocol import Client
 
 Indexer = Callable[[Obj], Iterable[str]]
+log = logging.getLogger("informer")
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """Called in the reflector's thread; must be quick and must not write. `update` gets (old, new)."""
+    """Called in the reflector's thread; must be quick and must not write. `update` gets (old, new).
+
+    One that raises is a bug: it is logged, and keeps neither the other handlers nor later changes from being told.
+    """
 
     add: Callable[[Obj], None]
     update: Callable[[Obj, Obj], None]
@@ -116,12 +121,12 @@ class Informer:
                     self._indexes[name].setdefault(value, {})[object_key] = obj
         for handler in self._handlers:
             if old is None:
-                handler.add(obj)
+                self._tell(handler.add, obj)
             elif old["metadata"].get("uid") != obj["metadata"].get("uid"):
-                handler.delete(old)
-                handler.add(obj)
+                self._tell(handler.delete, old)
+                self._tell(handler.add, obj)
             else:
-                handler.update(old, obj)
+                self._tell(handler.update, old, obj)
 
     def _remove(self, object_key: str, last: Obj) -> None:
         with self._lock:
@@ -130,7 +135,13 @@ class Informer:
                 return
             self._unindex(object_key, old)
         for handler in self._handlers:
-            handler.delete(last)
+            self._tell(handler.delete, last)
+
+    def _tell(self, handle: Callable[..., None], *objects: Obj) -> None:
+        try:
+            handle(*objects)
+        except Exception:
+            log.exception("a handler of %s failed on %s", self.kind.resource, key(objects[-1]))
 
     def _unindex(self, object_key: str, obj: Obj) -> None:
         for name, indexer in self._indexers.items():

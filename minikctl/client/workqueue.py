@@ -30,9 +30,9 @@ class WorkQueue:
         self._ready: deque[str] = deque()
         self._dirty: dict[str, int | None] = {}
         self._working: set[str] = set()
-        self._later: list[tuple[float, int, str, int | None]] = []
-        self._due: dict[str, float] = {}
-        """When a delayed key is due: a key waits once, for the earliest of its times."""
+        self._later: list[tuple[float, int, str]] = []
+        self._due: dict[str, tuple[float, int | None]] = {}
+        """When a delayed key is due, and its cause: a key waits once, for the earliest of its times."""
         self._serial = count()
         self._failures: dict[str, int] = {}
         self._down = False
@@ -71,12 +71,14 @@ class WorkQueue:
             self.add(key, because)
             return
         with self._condition:
-            due = self._monotonic() + seconds
-            if self._down or due >= self._due.get(key, due + 1):
+            if self._down:
                 return
-            self._due[key] = due
-            heapq.heappush(self._later, (due, next(self._serial), key, because))
-            self._condition.notify()
+            due = self._monotonic() + seconds
+            known, cause = self._due.get(key, (due + 1, None))
+            self._due[key] = (min(due, known), because if because is not None else cause)
+            if due < known:
+                heapq.heappush(self._later, (due, next(self._serial), key))
+                self._condition.notify()
 
     def add_rate_limited(self, key: str, because: int | None = None) -> None:
         """Have a failed key worked on again, later with every failure."""
@@ -114,8 +116,9 @@ class WorkQueue:
     def _promote(self) -> None:
         now = self._monotonic()
         while self._later and self._later[0][0] <= now:
-            due, _, key, because = heapq.heappop(self._later)
-            if self._due.get(key) == due:
+            due, _, key = heapq.heappop(self._later)
+            wanted, because = self._due.get(key, (None, None))
+            if wanted == due:
                 del self._due[key]
                 self.add(key, because)
 

@@ -11,10 +11,12 @@ from minikctl.client.informer import Handler
 from minikctl.controllers.base import Controller, cause_of
 from minikctl.controllers.common import pods, services
 from minikctl.controllers.common.pod_control import is_namespace_terminating
+from minikctl.controllers.common.written import Written
 
 MANAGED_BY, MANAGER = "endpoints.kubernetes.io/managed-by", "endpoint-controller"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 MAX_ADDRESSES = 1000
+RETRY_SECONDS = 0.01
 
 
 class EndpointsController(Controller):
@@ -22,33 +24,52 @@ class EndpointsController(Controller):
 
     def setup(self) -> None:
         self.services = self.watch("services")
-        self.endpoints = self.watch("endpoints")
+        self.endpoints = self.watch("endpoints", self._endpoints_changed, on_delete=self._endpoints_gone)
         self.pods = self.informers.informer("pods")
         self.pods.add_handler(Handler(self._pod_changed, self._pod_updated, self._pod_changed))
         self.trigger_times = services.TriggerTimes()
+        self.written = Written(self.clock)
+        self._sizes: dict[str, int] = {}
+        """How many pods each Service had last."""
 
     def _pod_changed(self, pod: Obj) -> None:
         labels = labels_of(pod)
         for service in self.services.list(namespace(pod)):
             wanted = services.selector(service)
             if wanted is not None and wanted.matches(labels):
-                self.queue.add(key(service), cause_of(pod))
+                self._enqueue_batched(service, pod)
 
     def _pod_updated(self, old: Obj, new: Obj) -> None:
         for service in services.concerned(self.services, old, new):
-            self.queue.add(key(service), cause_of(new))
+            self._enqueue_batched(service, new)
+
+    def _enqueue_batched(self, service: Obj, pod: Obj) -> None:
+        wait = services.batch_seconds(self._sizes.get(key(service), 0))
+        self.queue.add_after(key(service), wait, cause_of(pod))
+
+    def _endpoints_changed(self, endpoints: Obj) -> None:
+        if not self.written.is_own(key(endpoints), endpoints):
+            self.enqueue(endpoints)
+
+    def _endpoints_gone(self, endpoints: Obj) -> None:
+        if not self.written.gone(key(endpoints), endpoints):
+            self.enqueue(endpoints)
 
     def sync(self, object_key: str) -> float | None:
+        if self.written.is_stale(object_key, self.endpoints):
+            return RETRY_SECONDS
         service = self.services.by_key(object_key)
         present = self.endpoints.by_key(object_key)
         if service is None or is_deleting(service):
             self.trigger_times.forget(object_key)
+            self._sizes.pop(object_key, None)
             if present is not None and labels_of(present).get(MANAGED_BY) == MANAGER:
                 self._delete(present)
             return None
         if services.selector(service) is None or service["spec"].get("type") == "ExternalName":
             return None
         members = services.pods_behind(service, self.pods)
+        self._sizes[object_key] = len(members)
         triggered = self.trigger_times.compute(service, members)
         wanted = endpoints_of(service, members)
         if present is None:
@@ -61,7 +82,7 @@ class EndpointsController(Controller):
         if triggered:
             wanted = with_metadata(wanted, annotations={**annotations_of(wanted), services.TRIGGER_TIME: triggered})
         try:
-            self.client.create("endpoints", wanted, namespace(service))
+            self.written.wrote(key(service), self.client.create("endpoints", wanted, namespace(service)))
         except ApiError as e:
             if is_namespace_terminating(e):
                 return
@@ -74,12 +95,15 @@ class EndpointsController(Controller):
         if triggered:
             annotations[services.TRIGGER_TIME] = triggered
         changed = with_metadata(present, labels=labels_of(wanted), annotations=annotations or None)
-        self.client.update("endpoints", {**changed, "subsets": wanted["subsets"]})
+        stored = self.client.update("endpoints", {**changed, "subsets": wanted["subsets"]})
+        self.written.wrote(key(present), stored)
 
     def _delete(self, present: Obj) -> None:
+        self.written.deleted(key(present), present)
         try:
             self.client.delete("endpoints", name(present), namespace(present))
         except ApiError as e:
+            self.written.gone(key(present), present)
             if e.reason != "NotFound":
                 raise
 

@@ -136,3 +136,15 @@ def test_a_reader_left_behind_starts_again(live: TestCluster, monkeypatch: pytes
     live.client.create("cm", {"metadata": {"name": "last"}}, "default")
     assert wait_until(lambda: "last" in names(cache) and len(names(cache)) == 31, 30)
     factory.stop()
+
+
+def test_a_handler_that_fails_does_not_silence_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(*_objects: Obj) -> None:
+        raise RuntimeError("a bug")
+
+    cache, log = informer(), Log()
+    cache.add_handler(Handler(fail, fail, fail))
+    cache.add_handler(log.handler)
+    cache.replace([cm("a")])
+    cache.apply("DELETED", cm("a", 2))
+    assert log.seen == ["+a", "-a"] and "a handler of configmaps failed on default/a" in caplog.text

@@ -73,7 +73,7 @@ def test_a_delayed_key_waits_once_for_its_earliest_time() -> None:
     queue.add_after("a", 60, 3)
     assert queue.due_in() == 5
     clock.advance(5)
-    assert queue.get(timeout=0) == ("a", 2)
+    assert queue.get(timeout=0) == ("a", 3)
     queue.done("a")
     clock.advance(1000)
     assert queue.get(timeout=0) is None and queue.due_in() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,14 @@ from tests.support.control_plane import ControlPlane
 from tests.support.fake_kubelet import FakeKubelet
 
 MakePlane = Callable[..., ControlPlane]
+
+
+@pytest.fixture(autouse=True)
+def no_bugs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Exceptions of controllers and handlers are logged, not raised: here they fail the test."""
+    yield
+    bugs = [r.getMessage() + (r.exc_text or "") for r in caplog.get_records("call") if r.levelno >= logging.ERROR]
+    assert not bugs, bugs
 
 
 @pytest.fixture

@@ -96,6 +96,19 @@ def endpoint_facts(pod: Obj) -> tuple[object, ...]:
     )
 
 
+SMALL_SERVICE = 100
+LONGEST_BATCH_SECONDS = 2.0
+
+
+def batch_seconds(endpoints: int) -> float:
+    """How long to collect changes of pods before writing them down.
+
+    Each write is as long as the Service is large: following every pod of a thousand at once would cost a million.
+    Kubernetes has a fixed period for this (`--endpoint-updates-batch-period`); here small Services do not wait.
+    """
+    return 0.0 if endpoints < SMALL_SERVICE else min(endpoints / 1000, LONGEST_BATCH_SECONDS)
+
+
 class TriggerTimes:
     """When the change happened that endpoints are being brought up to date with, for measuring the delay."""
 

@@ -37,6 +37,8 @@ class EndpointSliceController(Controller):
         self.nodes.add_handler(Handler(self._node_changed, self._node_updated, self._node_changed))
         self.written = Written(self.clock)
         self.trigger_times = services.TriggerTimes()
+        self._sizes: dict[str, int] = {}
+        """How many pods each Service had last."""
 
     # ------------------------------------------------------------------ what changed
 
@@ -45,11 +47,15 @@ class EndpointSliceController(Controller):
         for service in self.services.list(namespace(pod)):
             wanted = services.selector(service)
             if wanted is not None and wanted.matches(labels):
-                self.queue.add(key(service), cause_of(pod))
+                self._enqueue_batched(service, pod)
 
     def _pod_updated(self, old: Obj, new: Obj) -> None:
         for service in services.concerned(self.services, old, new):
-            self.queue.add(key(service), cause_of(new))
+            self._enqueue_batched(service, new)
+
+    def _enqueue_batched(self, service: Obj, pod: Obj) -> None:
+        wait = services.batch_seconds(self._sizes.get(key(service), 0))
+        self.queue.add_after(key(service), wait, cause_of(pod))
 
     def _node_changed(self, node: Obj) -> None:
         """A pod counts once its node is known, and shows its node's zone."""
@@ -79,12 +85,14 @@ class EndpointSliceController(Controller):
         if service is None or is_deleting(service):
             self.written.forget(object_key)
             self.trigger_times.forget(object_key)
+            self._sizes.pop(object_key, None)
             return None  # its slices go with it: they name it as their owner
         if services.selector(service) is None or service["spec"].get("type") == "ExternalName":
             return None
         if self.written.is_stale(object_key, self.slices):
             return RETRY_SECONDS
         members = services.pods_behind(service, self.pods)
+        self._sizes[object_key] = len(members)
         triggered = self.trigger_times.compute(service, members)
         slices = [s for s in self.slices.by_index(INDEX, object_key) if not is_deleting(s)]
         slices.sort(key=name)

@@ -14,10 +14,13 @@ from minikctl.controllers.base import Controller, cause_of
 from minikctl.controllers.common import ownership, pods
 from minikctl.controllers.common.expectations import Expectations
 from minikctl.controllers.common.pod_control import PodControl, is_namespace_terminating, slow_start
+from minikctl.controllers.common.written import Written
 from minikctl.controllers.replica_set import ranking, status
 
 BURST_REPLICAS = 500
 """How many pods one sync creates or deletes at most."""
+RETRY_SECONDS = 0.005
+LARGE, COLLECT_SECONDS_PER_POD = 200, 20e-6
 
 
 class ReplicaSetController(Controller):
@@ -33,8 +36,7 @@ class ReplicaSetController(Controller):
         self.pods.add_handler(Handler(self._pod_added, self._pod_updated, self._pod_deleted))
         self.expectations = Expectations(self.clock)
         self.pod_control = PodControl(self.client, self.recorder)
-        self._reported: dict[str, Obj] = {}
-        """The status last written for an owner, by uid."""
+        self.written = Written(self.clock)
 
     # ------------------------------------------------------------------ what the kind decides
 
@@ -43,14 +45,12 @@ class ReplicaSetController(Controller):
 
     # ------------------------------------------------------------------ what changed
 
-    def _owner_updated(self, old: Obj, new: Obj) -> None:
-        only_status = {**old["metadata"], "resourceVersion": ""} == {**new["metadata"], "resourceVersion": ""}
-        if only_status and new.get("status") == self._reported.get(uid(new)):
-            return  # our own report coming back: counting the pods again would find the same
-        self.enqueue(new)
+    def _owner_updated(self, _old: Obj, new: Obj) -> None:
+        if not self.written.is_own(key(new), new):  # our own report coming back is nothing new
+            self.enqueue(new)
 
     def _owner_deleted(self, owner: Obj) -> None:
-        self._reported.pop(uid(owner), None)
+        self.written.forget(key(owner))
         self.expectations.forget(key(owner))
         self.enqueue(owner)
 
@@ -61,6 +61,12 @@ class ReplicaSetController(Controller):
             return None
         owner = self.owners.get(ref["name"], namespace(pod))
         return owner if owner is not None and uid(owner) == ref.get("uid") else None
+
+    def _enqueue_owner(self, owner: Obj, pod: Obj) -> None:
+        """At once; but a large owner collects changes for a while, since counting its pods takes time, too."""
+        count = owner.get("status", {}).get("replicas") or 0
+        wait = count * COLLECT_SECONDS_PER_POD if count >= LARGE else 0.0
+        self.queue.add_after(key(owner), wait, cause_of(pod))
 
     def _enqueue_adopters(self, pod: Obj) -> None:
         labels = labels_of(pod)
@@ -75,7 +81,7 @@ class ReplicaSetController(Controller):
             self._enqueue_adopters(pod)
         elif (owner := self._owner_of(pod)) is not None:
             self.expectations.creation_observed(key(owner))
-            self.queue.add(key(owner), cause_of(pod))
+            self._enqueue_owner(owner, pod)
 
     def _pod_updated(self, old: Obj, new: Obj) -> None:
         relabelled = labels_of(old) != labels_of(new)
@@ -91,14 +97,14 @@ class ReplicaSetController(Controller):
             self.queue.add(key(owner), cause_of(new))
         if after is not None:
             if (owner := self._owner_of(new)) is not None:
-                self.queue.add(key(owner), cause_of(new))
+                self._enqueue_owner(owner, new)
         elif relabelled or before != after:
             self._enqueue_adopters(new)
 
     def _pod_deleted(self, pod: Obj) -> None:
         if (owner := self._owner_of(pod)) is not None:
             self.expectations.deletion_observed(key(owner), uid(pod))
-            self.queue.add(key(owner), cause_of(pod))
+            self._enqueue_owner(owner, pod)
 
     # ------------------------------------------------------------------ sync
 
@@ -107,6 +113,8 @@ class ReplicaSetController(Controller):
         if owner is None:
             self.expectations.forget(object_key)
             return None
+        if self.written.is_stale(object_key, self.owners):
+            return RETRY_SECONDS
         counts_are_true = self.expectations.satisfied(object_key)
         mine = ownership.owned(self.pods, uid(owner))
         candidates = pods.active(mine + ownership.orphans(self.pods, namespace(owner)))
@@ -165,8 +173,8 @@ class ReplicaSetController(Controller):
         text = failure.message if failure is not None else ""
         fresh = status.calculate(owner, active, self.terminating(terminating), text, self.clock.now())
         if fresh != owner.get("status"):
-            self._reported[uid(owner)] = fresh
-            self.client.update(self.kind, {**owner, "status": fresh}, subresource="status")
+            stored = self.client.update(self.kind, {**owner, "status": fresh}, subresource="status")
+            self.written.wrote(key(owner), stored)
 
     def terminating(self, count: int) -> int | None:
         """What status.terminatingReplicas says; None for kinds without it."""
