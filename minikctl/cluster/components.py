@@ -75,7 +75,8 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     stop = stop_event()
     client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync)
     informers = InformerFactory(client)
-    manager = Manager(Context(client, informers, settings=asdict(cluster)))
+    settings = {**asdict(cluster), "ca": _ca(state_dir)}
+    manager = Manager(Context(client, informers, settings=settings))
     scheduler = Scheduler(client, informers)
     manager.start()
     scheduler.start()
@@ -85,6 +86,14 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     scheduler.stop()
     manager.stop()
     client.close()
+
+
+def _ca(state_dir: Path) -> str:
+    """The certificate that clients of the HTTP API trust, "" while none is served."""
+    try:
+        return (state_dir / "pki" / "ca.crt").read_text()
+    except OSError:
+        return ""
 
 
 def _watch_for_hand_edits(client: LocalClient, informers: InformerFactory, stop: threading.Event) -> None:
