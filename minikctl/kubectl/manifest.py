@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +137,9 @@ def _matches(call: Invocation, name: str) -> list[str]:
     """A path, or what a pattern stands for."""
     if os.path.exists(_absolute(call, name)):
         return [name]
-    base = str(call.env.cwd)
-    matches = sorted(glob(name, root_dir=base))
+    from glob import glob
+
+    matches = sorted(glob(name, root_dir=call.env.cwd))
     if not matches:
         raise UsageError(f'the path "{name}" does not exist')
     return matches
@@ -331,14 +330,14 @@ def _lines(text: str) -> list[str]:
     return [line.removesuffix("\r") + "\n" for line in lines]
 
 
-_SIMPLE_COMMENT = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*(?:---[^\n]*\n)?(?:[ \t]*(?:#[^\n]*)?\n)*")
-
-
 def _yaml_documents(text: str) -> Iterator[Any]:
     for document in split_documents(text):
-        if _SIMPLE_COMMENT.fullmatch(document):
-            continue
-        yield yaml_value(document)
+        if not all(_says_nothing(line) for line in document.splitlines()):
+            yield yaml_value(document)
+
+
+def _says_nothing(line: str) -> bool:
+    return line.startswith(_SEPARATOR) or not line.strip() or line.lstrip().startswith("#")
 
 
 def yaml_value(document: str) -> Any:
