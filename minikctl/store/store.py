@@ -310,8 +310,9 @@ class Store:
 
     def _make_folder(self, folder: Path) -> None:
         if not folder.is_dir():
-            if folder != self.root:
-                self._make_folder(folder.parent)
+            if folder == self.root:  # it was there when the lock was opened: do not bring it back
+                raise StoreError(f"the state directory {self.root} is gone")
+            self._make_folder(folder.parent)
             private_folder(folder)
 
     @staticmethod

@@ -242,3 +242,13 @@ def test_a_read_only_directory_is_said_so(store: Store) -> None:
     finally:
         for folder in (store.root, store.root / "registry/pods/default", store.journal_dir):
             folder.chmod(0o700)
+
+
+def test_a_state_directory_that_was_deleted_does_not_come_back(store: Store) -> None:
+    import shutil
+
+    store.create("pods/default/a", pod("a"), actor="me")
+    shutil.rmtree(store.root)
+    with pytest.raises(StoreError):
+        store.create("pods/default/b", pod("b"), actor="me")
+    assert not store.root.exists()

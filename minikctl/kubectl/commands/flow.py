@@ -103,14 +103,14 @@ def _watch(call: Invocation, target: Target, story: Story) -> None:
         target.kind, target.name, target.namespace, after=newest, follow=True, timeout=call.flags.timeout or None
     )
     for change in changes:
-        step = story.add(change)
-        if step is None:
+        added = story.add(change)
+        if added is None:
             continue
         if as_data:
-            call.out(dumps(as_json(step), sort_keys=False, indent=None))
+            call.out(dumps(as_json(added), sort_keys=False, indent=None))
         else:
-            tree = "  " * (step.depth - 1) + style.glyphs.last if step.depth else ""
-            call.out(("" if step.parent else "\n") + text.line(step, tree, style))
+            tree = "  " * (added.depth - 1) + style.glyphs.last if added.depth else ""
+            call.out(("" if added.parent else "\n") + text.line(added, tree, style))
         call.env.stdout.flush()
 
 
