@@ -223,7 +223,7 @@ def test_a_full_disk_leaves_nothing_half_written(store: Store, monkeypatch: pyte
             with pytest.raises(StoreError, match="no space left on the disk"):
                 store.create("pods/default/b", pod("b"), actor="me")
     assert store.current_rv() == 1 and store.get("pods/default/b") is None
-    assert not [p for p in (store.root / "registry").rglob(".*")]
+    assert not list((store.root / "registry").rglob(".*"))
     assert version(store.create("pods/default/b", pod("b"), actor="me")) == "2"
 
 
