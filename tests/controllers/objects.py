@@ -131,3 +131,8 @@ def pod(
             "containerStatuses": [{"name": "main", "restartCount": restarts}],
         },
     }
+
+
+def service(name_: str = "web", **spec: Any) -> Obj:
+    base: Obj = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name_}, "spec": base | spec}

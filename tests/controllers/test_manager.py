@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import name
+from minikctl.api.meta import Obj, name
 from minikctl.client.informer import InformerFactory
 from minikctl.controllers.base import Context, wait_until
+from minikctl.controllers.common import pods as pod_state
+from minikctl.controllers.deployment.progress import is_complete
 from minikctl.controllers.manager import Manager, controller_classes
-from tests.controllers.objects import deployment
+from minikctl.store import Watch
+from tests.controllers.objects import deployment, rolling
 from tests.support.cluster import TestCluster
 from tests.support.fake_kubelet import FakeKubelet
 
@@ -23,8 +27,49 @@ def test_every_file_is_a_controller_of_its_own_name() -> None:
     )
 
 
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[TestCluster]:
+    """A cluster with every controller running in its threads, woken by the file system."""
+    cluster = TestCluster(tmp_path / "state", live=True)
+    manager = Manager(Context(cluster.client, InformerFactory(cluster.client)))
+    manager.start()
+    yield cluster
+    manager.stop()
+    cluster.close()
+
+
+@pytest.mark.parametrize(("surge", "unavailable", "most", "fewest"), [(2, 1, 10, 7), (3, 0, 11, 8), (0, 2, 8, 6)])
+def test_the_bounds_of_a_rolling_update_hold_at_every_version(
+    live: TestCluster, surge: int, unavailable: int, most: int, fewest: int
+) -> None:
+    """Read back from the journal, so that nothing can happen between two looks."""
+    client, kubelet = live.client, FakeKubelet(live.client)
+    client.create("deployments.apps", deployment(replicas=8, strategy=rolling(surge, unavailable)), "default")
+
+    def rolled_out() -> bool:
+        kubelet.step(3)
+        d = client.get("deployments.apps", "web", "default")
+        status = d.get("status", {})
+        return is_complete(d, status) and status["observedGeneration"] == d["metadata"]["generation"]
+
+    assert wait_until(rolled_out, 30)
+    since = live.store.current_rv()
+    for image in ("nginx:2", "nginx:3"):
+        change = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": image}]}}}}
+        client.patch("deployments.apps", "web", change, "default")
+        assert wait_until(rolled_out, 30)
+    pods: dict[str, Obj] = {}
+    for record in Watch(live.store, 0, ("pods/default",)).poll():
+        pods.pop(record.key, None)
+        if record.type != "DELETED":
+            pods[record.key] = record.object
+        if record.rv > since:
+            active = pod_state.active(list(pods.values()))
+            assert len(active) <= most and sum(map(pod_state.is_ready, active)) >= fewest, record.rv
+
+
 def test_alive(tmp_path: Path) -> None:
-    """All of them in their threads, on watches of the file system: up, updated, down; then nothing is written."""
+    """All of them in their threads: a Deployment behind a Service up, updated, and gone with its namespace."""
     cluster = TestCluster(tmp_path / "state", live=True)
     kubelet = FakeKubelet(cluster.client)
     manager = Manager(Context(cluster.client, InformerFactory(cluster.client)))
