@@ -23,7 +23,9 @@ def shape_of(kind: Kind) -> Shape:
 
 
 def _manager(kind: Kind, ctx: Context, operation: str, subresource: str) -> Manager:
-    return Manager(ctx.field_manager or ctx.actor, operation, kind.api_version, subresource)
+    """Components are known by their program, as in Kubernetes: `kubelet`, not `kubelet/node-1`."""
+    name = ctx.field_manager or ctx.agent or ctx.actor.partition("/")[0]
+    return Manager(name, operation, kind.api_version, subresource or ctx.subresource)
 
 
 def _with(obj: Obj, entries: list[managers.Entry]) -> Obj:

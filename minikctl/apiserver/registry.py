@@ -136,6 +136,7 @@ class Registry:
             if self.find(kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"]) is not None:
                 raise StoreExists(key)
             return obj
+        obj = _in_order(kind, obj)
         return self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
 
     # ------------------------------------------------------------------ update
@@ -256,6 +257,7 @@ class Registry:
             return self.remove(kind, new, ctx, expect=old["metadata"]["resourceVersion"])
         if new == old:
             return old
+        new = _in_order(kind, new)
         key = storage_key(kind, old["metadata"].get("namespace", ""), old["metadata"]["name"])
         expect = old["metadata"]["resourceVersion"]
         return self._guarded(
@@ -393,6 +395,13 @@ def _status_writable(new: Obj, old: Obj) -> Obj:
         for f in ("annotations", "finalizers", "managedFields")
         if given.get(f) != old["metadata"].get(f)
     }
+
+
+def _in_order(kind: Kind, obj: Obj) -> Obj:
+    """Fields as Kubernetes declares them, so that two files of a kind read alike."""
+    head = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind")}
+    ordered: Obj = schema.in_order(kind.type, obj) if kind.type else obj
+    return head | {k: v for k, v in ordered.items() if k not in head}
 
 
 def _restore_empty_status(kind: Kind, obj: Obj) -> None:

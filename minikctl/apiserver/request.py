@@ -45,6 +45,10 @@ class Context:
     field_manager: str = ""
     field_validation: str = "Warn"
     force: bool = False
+    agent: str = ""
+    """The client program, when it is not the actor: what managedFields call a writer that gives no field manager."""
+    subresource: str = ""
+    """The subresource through which the main object is written (`scale`): for managedFields."""
     applies: bool = False
     """True while a server-side apply is carried out: it keeps its own account of who owns what."""
     warnings: list[str] = field(default_factory=list)

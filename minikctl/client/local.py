@@ -260,6 +260,7 @@ class LocalClient:
             server.Context(
                 user=self.user,
                 actor=options.field_manager or self.actor,
+                agent="kubectl" if self.actor.startswith("kubectl-") else "",
                 because=because(),
                 dry_run=options.dry_run,
                 field_manager=options.field_manager,

@@ -71,7 +71,8 @@ def update(api: APIServer, kind: Kind, namespace: str, name: str, scale: Obj, ct
         return new
 
     version = get_path(scale, "metadata", "resourceVersion", default="")
-    return of(kind, api.registry.modify(kind, namespace, name, change, ctx, expect=version))
+    through = ctx.with_(subresource="scale")
+    return of(kind, api.registry.modify(kind, namespace, name, change, through, expect=version))
 
 
 HANDLER = Handler("*", "scale", get=get, update=update)
