@@ -72,10 +72,15 @@ def test_refusals(cluster: TestCluster, change: Obj, who: str, text: str) -> Non
 
 
 def test_every_writer_is_noted(cluster: TestCluster) -> None:
-    client = cluster.client.for_actor("kubectl-create")
-    made = client.create("cm", settings(a="1"), "default")
+    by = lambda name: WriteOptions(field_manager=name)  # noqa: E731
+    made = cluster.client.create("cm", settings(a="1"), "default", options=by("kubectl-create"))
     assert managers(made) == [("kubectl-create", "Update")]
-    changed = cluster.client.for_actor("kubectl-patch").patch("cm", "settings", {"data": {"b": "2"}}, "default")
-    assert managers(changed) == [("kubectl-create", "Update"), ("kubectl-patch", "Update")]
+    changed = cluster.client.for_actor("kubelet/node-1").patch("cm", "settings", {"data": {"b": "2"}}, "default")
+    assert managers(changed) == [("kubectl-create", "Update"), ("kubelet", "Update")]
     reset = {**changed, "metadata": {**changed["metadata"], "managedFields": [{}]}}
-    assert "managedFields" not in client.update("cm", reset)["metadata"]
+    assert "managedFields" not in cluster.client.update("cm", reset)["metadata"]
+
+
+def test_commands_without_a_name_of_their_own_are_kubectl(cluster: TestCluster) -> None:
+    client = cluster.client.for_actor("kubectl-scale")
+    assert managers(client.create("cm", settings(a="1"), "default")) == [("kubectl", "Update")]
