@@ -27,7 +27,7 @@ from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
 from minikctl.apiserver.registry import storage_key
 from minikctl.apiserver.server import APIServer
-from minikctl.store import Compacted, Watch
+from minikctl.store import DELETED, Compacted, Watch
 from minikctl.store.journal import Record, complete_lines, segment_name, segments
 
 SUBJECT, OWNED, EFFECT, EVENT, CAUSE = "subject", "owned", "effect", "event", "cause"
@@ -144,7 +144,8 @@ class History:
         if meta.get("uid") == self._subject:
             return SUBJECT
         if obj.get("kind") == "Event" and "involvedObject" in obj:
-            return EVENT if obj["involvedObject"].get("uid") in self._members else None
+            told = record.type != DELETED and obj["involvedObject"].get("uid") in self._members
+            return EVENT if told else None
         owners = {r.get("uid") for r in meta.get("ownerReferences") or []}
         if meta.get("uid") in self._members or owners & self._members:
             return OWNED
@@ -182,5 +183,5 @@ class History:
             "because": None if record.because is None else str(record.because),
             "role": role,
             "object": record.object,
-            "before": last.object if last is not None and last.type != "DELETED" else None,
+            "before": last.object if last is not None and last.type != DELETED else None,
         }

@@ -146,6 +146,22 @@ def test_a_component_that_goes_on_stays_on_its_level() -> None:
     assert [line.split(" ", 3)[3] for line in lines[1:]] == ["├ Thing b created", "├ Thing b x: 1", "└ Thing b x 1 → 2"]
 
 
+def test_the_end_of_a_deletion_belongs_to_it_whoever_notes_it_without_a_cause() -> None:
+    going = thing("a")
+    going["metadata"] |= {"deletionTimestamp": GONE}
+    story = Story(
+        [
+            change(1, None, "kubectl-create", thing("a")),
+            change(2, None, "kubectl-delete", going, thing("a")),
+            change(3, None, "kubelet/n", going, going, "DELETED"),
+            change(4, None, "kubelet/n", thing("b", x=1), thing("b")),
+        ]
+    )
+    assert [s.version for s in story.last_command()] == ["2", "4"]
+    lines = [" ".join(line.split()) for line in text.draw(story.last_command(), text.Style())]
+    assert lines[1:] == ["+1 ms kubelet/n └ gone", "00:00:00.004 kubelet/n Thing b x: 1"]
+
+
 def test_what_repeats_is_folded_but_trouble_is_shown() -> None:
     pods = [change(i, 1, "robot", thing(f"p{i}")) for i in range(2, 9)]
     warning = change(20, 5, "kubelet/n", event("p5", "Failed", "Warning"))

@@ -26,7 +26,7 @@ def run(call: Invocation) -> None:
     elif output == "json":
         _show_json(call, target, story)
     else:
-        _show_text(call, target, story.roots[-1:] if call.flags.last else story.roots)
+        _show_text(call, target, story.last_command() if call.flags.last else story.roots)
 
 
 def _target(call: Invocation) -> Target:
@@ -83,7 +83,7 @@ def _show_json(call: Invocation, target: Target, story: Story) -> None:
 
 
 def _in_order(story: Story, last: bool) -> list[Step]:
-    roots = story.roots[-1:] if last else story.roots
+    roots = story.last_command() if last else story.roots
     return sorted((s for r in roots for s in r.walk()), key=lambda s: int(s.version))
 
 
@@ -96,7 +96,7 @@ def _watch(call: Invocation, target: Target, story: Story) -> None:
         for step in _in_order(story, call.flags.last):
             call.out(dumps(as_json(step), sort_keys=False, indent=None))
     else:
-        _show_text(call, target, story.roots if call.flags.all else story.roots[-1:])
+        _show_text(call, target, story.roots if call.flags.all else story.last_command())
     call.env.stdout.flush()
     newest = str(max((int(s.version) for s in story.steps()), default=0))
     changes = call.client.history(
@@ -110,7 +110,7 @@ def _watch(call: Invocation, target: Target, story: Story) -> None:
             call.out(dumps(as_json(added), sort_keys=False, indent=None))
         else:
             tree = "  " * (added.depth - 1) + style.glyphs.last if added.depth else ""
-            call.out(("" if added.parent else "\n") + text.line(added, tree, style))
+            call.out(("\n" if added.by_person else "") + text.line(added, tree, style))
         call.env.stdout.flush()
 
 

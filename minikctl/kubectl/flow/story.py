@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from minikctl.api.meta import Obj, name, namespace
+from minikctl.api.meta import Obj, is_deleting, name, namespace
 from minikctl.kubectl.flow import words
 
 
@@ -52,6 +52,11 @@ class Step:
         return self.is_event and self.change["object"].get("type") == "Warning"
 
     @property
+    def by_person(self) -> bool:
+        actor = str(self.change["actor"])
+        return self.change["because"] is None and (actor == "hand" or actor.startswith(("kubectl", "minikctl")))
+
+    @property
     def about(self) -> Obj:
         """{kind, namespace, name, uid, apiVersion} of the object changed, or of the one an Event is about."""
         obj = self.change["object"]
@@ -79,6 +84,8 @@ class Story:
         self.roots: list[Step] = []
         self._all_events = all_events
         self._steps: dict[str, Step] = {}
+        self._newest: dict[str, Step] = {}
+        """By uid of the object."""
         for change in changes:
             self.add(change)
 
@@ -87,16 +94,29 @@ class Story:
         step = Step(change)
         if step.is_event and not self._all_events and not (step.is_warning or _says_more(step)):
             return None
-        cause = self._steps.get(change["because"] or "")
+        cause = self._steps.get(change["because"] or "") or self._end_of_deletion(step)
         while cause is not None and (cause.is_event or _goes_on(cause, step)):
             cause = cause.parent
         step.parent = cause
         self._steps[step.version] = step
+        if not step.is_event:
+            self._newest[step.about["uid"]] = step
         (self.roots if cause is None else cause.children).append(step)
         return step
 
     def steps(self) -> list[Step]:
         return list(self._steps.values())
+
+    def last_command(self) -> list[Step]:
+        """The newest thing that a person did, and what began after it."""
+        begun = [i for i, root in enumerate(self.roots) if root.by_person]
+        return self.roots[begun[-1] :] if begun else self.roots[-1:]
+
+    def _end_of_deletion(self, step: Step) -> Step | None:
+        """What ends an object that is being deleted continues its deletion, cause or not."""
+        if step.by_person or step.is_event or step.change["because"] or not is_deleting(step.change["object"]):
+            return None
+        return self._newest.get(step.about["uid"])
 
 
 def _says_more(event: Step) -> bool:

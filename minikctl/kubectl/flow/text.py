@@ -50,9 +50,9 @@ class Style:
 
 
 def draw(roots: Sequence[Step], style: Style) -> Iterator[str]:
-    """Lines of the whole story, an empty one between roots."""
+    """Lines of the whole story, an empty one before each thing that a person did."""
     for i, root in enumerate(roots):
-        if i:
+        if i and root.by_person:
             yield ""
         yield line(root, "", style)
         yield from _below(root, "", style)
