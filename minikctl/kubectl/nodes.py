@@ -8,6 +8,7 @@ from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.dry_run import CLIENT, SERVER
 from minikctl.kubectl.printers import printer
 from minikctl.kubectl.resolve import Target, from_args
+from minikctl.util.errors import UsageError
 
 
 def targets(call: Invocation) -> list[Target]:
@@ -17,9 +18,15 @@ def targets(call: Invocation) -> list[Target]:
         raise call.usage_error(f"USAGE: {call.command.use} [flags]")
     if call.args and selector:
         raise call.usage_error("error: cannot specify both a node name and a --selector option")
-    names = [a.removeprefix("node/").removeprefix("nodes/").removeprefix("no/") for a in call.args]
-    found = from_args(call, ["nodes", *names], label_selector=selector, allow_empty_selector=True)
-    return found.check()
+    if call.args:
+        found = from_args(call, [a if "/" in a else f"nodes/{a}" for a in call.args]).check()
+    else:
+        found = from_args(call, ["nodes"], label_selector=selector, allow_empty_selector=True).check()
+    for target in found:
+        if target.kind.kind != "Node":
+            shown = f"{target.kind.group}/{target.kind.version}, Resource={target.kind.plural}"
+            raise UsageError(f'error: expected resource of type node, got "{shown}"')
+    return found
 
 
 def cordon(call: Invocation, found: list[Target], wanted: bool, dry_run: str) -> None:

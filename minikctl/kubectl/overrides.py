@@ -9,6 +9,7 @@ from minikctl.api.meta import Obj
 from minikctl.api.patch import json_patch, merge_patch, strategic
 from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.flags import Option
+from minikctl.kubectl.go_json_errors import syntax_error
 from minikctl.util.errors import UsageError
 from minikctl.util.jsonio import JSONError, loads
 
@@ -33,27 +34,38 @@ def override(call: Invocation, obj: Obj, type_name: str) -> Obj:
     head: Obj = {k: obj[k] for k in ("kind", "apiVersion") if k in obj}
     encoded: Obj = {**head, **schema.decode(type_name, obj).value}
     try:
-        patched: Any = _patched(encoded, text, patch_type, type_name)
-    except (strategic.PatchError, json_patch.PatchError, _NotJSON) as e:
+        patched = _patched(encoded, text, patch_type, type_name)
+    except (strategic.PatchError, json_patch.PatchError, _BadPatch) as e:
         raise UsageError(str(e)) from None
-    if not isinstance(patched, dict):
-        raise UsageError("Invalid JSON Patch")
     return patched
 
 
-class _NotJSON(ValueError):
-    """The patch is no JSON, or no object."""
+class _BadPatch(ValueError):
+    """The patch is no JSON, or not of the form that its type wants."""
 
 
-def _patched(obj: Obj, text: str, patch_type: str, type_name: str) -> Any:
+def _patched(obj: Obj, text: str, patch_type: str, type_name: str) -> Obj:
     try:
-        patch = loads(text)
-    except JSONError as e:
-        raise _NotJSON("Invalid JSON Patch" if patch_type == "merge" else f"invalid JSON document: {e}") from None
+        patch: Any = loads(text)
+    except JSONError:
+        if patch_type == "json":
+            raise _BadPatch(syntax_error(text)[1]) from None
+        raise _BadPatch("Invalid JSON Patch" if patch_type == "merge" else "invalid JSON document") from None
     if patch_type == "json":
-        return json_patch.apply(obj, patch)
+        if not isinstance(patch, list):
+            word = "object" if isinstance(patch, dict) else type(patch).__name__
+            raise _BadPatch(f"json: cannot unmarshal {word} into Go value of type jsonpatch.Patch")
+        patched: Obj = json_patch.apply(obj, patch)
+        return patched
+    if isinstance(patch, list) and patch_type == "merge":
+        raise _BadPatch(_NO_KIND)
     if not isinstance(patch, dict):
-        raise _NotJSON("Invalid JSON Patch")
-    if patch_type == "strategic":
-        return strategic.apply(obj, patch, type_name)
-    return merge_patch.apply(obj, patch)
+        raise _BadPatch("Invalid JSON Patch" if patch_type == "merge" else "invalid JSON document")
+    merged: Obj = strategic.apply(obj, patch, type_name) if patch_type == "strategic" else merge_patch.apply(obj, patch)
+    return merged
+
+
+_NO_KIND = (
+    "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct "
+    '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+)

@@ -34,7 +34,7 @@ def run(call: Invocation) -> None:
             if target.kind.scale is None:
                 raise UsageError(
                     f"cannot autoscale a {target.kind.kind}: could not find scale subresource for "
-                    f"{target.kind.api_version}, Resource={target.kind.plural} in discovery information"
+                    f"{target.kind.group}/{target.kind.version}, Resource={target.kind.plural} in discovery information"
                 )
             _create(call, autoscaler(call, target), dry_run)
         except (ApiError, UsageError) as e:

@@ -24,7 +24,7 @@ def run(call: Invocation) -> None:
             raise UsageError("--pod-selector=<pod_selector> must be a valid label selector") from None
     found = nodes.targets(call)
     nodes.cordon(call, found, True, dry_run)
-    remaining: list[tuple[str, str]] = []
+    remaining: list[tuple[str, str, list[Exception]]] = []
     for target in found:
         wrong = _drain(call, target, dry_run)
         if not wrong:
@@ -32,12 +32,12 @@ def run(call: Invocation) -> None:
             continue
         text = str(wrong[0]) if len(wrong) == 1 else f"[{', '.join(map(str, wrong))}]"
         call.err(f'error: unable to drain node "{target.name}" due to error: {text}, continuing command...')
-        remaining.append((target.name, text))
+        remaining.append((target.name, text, wrong))
     if remaining:
         call.err("There are pending nodes to be drained:")
-        for name, _ in remaining:
+        for name, _, _ in remaining:
             call.err(f" {name}")
-        for _, text in remaining:
+        for text in map(str, remaining[0][2]) if len(remaining) == 1 else [t for _, t, _ in remaining]:
             call.err(text)
         raise Exit(1)
 

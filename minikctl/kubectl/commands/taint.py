@@ -108,7 +108,11 @@ def _same(a: Obj, b: Obj) -> bool:
 
 def _nodes(call: Invocation, words: list[str], added: list[Obj], removed: list[Obj]) -> Resolved:
     flags, word = call.flags, words[0].lower()
-    if find_kind(call, word).kind != "Node":
+    try:
+        kind = find_kind(call, word)
+    except UsageError as e:
+        raise UsageError(e.message, prefix="") from None
+    if kind.kind != "Node":
         raise UsageError(f"invalid resource type {word}, only node types are supported")
     clashes = [
         f"{r['key']}={r.get('effect', '')}"
@@ -139,7 +143,7 @@ def _one(call: Invocation, target: Target, added: list[Obj], removed: list[Obj],
                 f"node {target.name} already has {keys} taint(s) with same effect(s) and --overwrite is false"
             )
     operation, new = changed(old, added, removed, overwrite=call.flags.overwrite)
-    show = printer(call, operation, dry_run=dry_run)
+    show = printer(call, operation)  # kubectl, too, forgets to say that it is a dry run
     if dry_run == CLIENT:
         show({**node, "spec": {**spec, "taints": new}}, target.kind)
         return
