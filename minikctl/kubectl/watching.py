@@ -14,6 +14,7 @@ from minikctl.client import Event
 from minikctl.kubectl import resolve
 from minikctl.kubectl.commands import get
 from minikctl.kubectl.global_options import request_timeout
+from minikctl.kubectl.printers.json_out import compact
 from minikctl.kubectl.printers.table import TableWriter
 from minikctl.kubectl.resolve import Query
 from minikctl.util.errors import UsageError
@@ -51,6 +52,8 @@ def watch(call: Invocation, plan: get.GetPlan) -> None:
         if skip:
             skip = 0
             continue
+        if event.type == "ERROR":
+            raise ApiError.from_status(event.object)
         show(event.object, event.type)
         call.env.stdout.flush()
 
@@ -76,8 +79,11 @@ def _printer(call: Invocation, query: Query) -> Show:
         writer = TableWriter(get.table_options(call, query), query.kind)
         return lambda table, event: call.out(writer.text([(table, event if with_events else "")]), end="")
     show = get.object_printer(call)
-    if not with_events or call.flags.output == "name":
+    output = call.flags.output.lower()
+    if not with_events or output == "name":
         return lambda obj, _event: show(obj, query.kind)
+    if output == "json":
+        return lambda obj, event: call.out(f'{{"type":"{event}","object":{compact(obj)}}}')
     return lambda obj, event: show({"type": event, "object": obj}, query.kind)
 
 

@@ -319,6 +319,16 @@ def test_watch_only_and_data(shop: TestCluster) -> None:
     assert events.out == "ADDED ConfigMap;" * 3
 
 
+def test_watch_events_as_json_lines(shop: TestCluster) -> None:
+    argv = ["get", "cm", "-w", "-o", "json", "--output-watch-events", "--request-timeout=100ms"]
+    events = [json.loads(line) for line in shop.cli(*argv).out.splitlines()]
+    assert [(e["type"], e["object"]["metadata"]["name"]) for e in events] == [
+        ("ADDED", "apple"),
+        ("ADDED", "banana"),
+        ("ADDED", "cherry"),
+    ]
+
+
 def test_watch_of_several_names(shop: TestCluster) -> None:
     got = shop.cli("get", "cm", "apple", "banana", "-w", "--request-timeout=100ms")
     assert got.code == 1
