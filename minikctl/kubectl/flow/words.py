@@ -10,7 +10,8 @@ from minikctl.api.meta import Obj, find_condition, get_path, is_deleting
 Before = Obj | None
 MOST_CHANGES = 3
 _LONG = 40
-_QUIET = frozenset({"status.observedGeneration", "status.terminatingReplicas", "status.unavailableReplicas"})
+_QUIET = ("observedGeneration", "terminatingReplicas", "unavailableReplicas", "lastUpdateTime", "lastHeartbeatTime")
+"""Fields that only note that something was seen, or repeat what another one says."""
 _BOOKKEEPING = frozenset({"resourceVersion", "managedFields", "generation", "uid", "creationTimestamp"})
 
 
@@ -35,7 +36,7 @@ def is_negligible(change: Obj) -> bool:
     obj, before = change["object"], change["before"]
     if change["type"] != "MODIFIED" or before is None or (obj.get("kind") == "Event" and "involvedObject" in obj):
         return False
-    return all(d["path"] in _QUIET for d in differences(before, obj))
+    return all(d["path"].endswith(_QUIET) for d in differences(before, obj))
 
 
 def event(obj: Obj) -> str:
@@ -46,7 +47,7 @@ def event(obj: Obj) -> str:
 
 def generic(before: Obj, obj: Obj) -> str:
     """Paths and values, for kinds and fields that have no words of their own."""
-    found = [d for d in differences(before, obj) if d["path"] not in _QUIET]
+    found = [d for d in differences(before, obj) if not d["path"].endswith(_QUIET)]
     seen = _moved(before, obj, "status", "observedGeneration")
     if not found and seen:
         return f"has seen generation {seen[1]}"
