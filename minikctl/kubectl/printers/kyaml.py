@@ -43,7 +43,7 @@ _ESCAPES = {
 
 def dumps(value: Any) -> str:
     """`value` as one document, with its `---`."""
-    return f"---\n{_render(value, '')}\n"
+    return f"---\n{_render(in_key_order(value), '')}\n"
 
 
 def _render(value: Any, pad: str) -> str:
@@ -60,12 +60,20 @@ def _render(value: Any, pad: str) -> str:
     return _sequence(value, pad) if isinstance(value, list | tuple) else str(value)
 
 
+def in_key_order(value: Any) -> Any:
+    """A copy with the keys of all objects sorted, as Go writes maps; structs (`Typed`) stay as they are."""
+    if isinstance(value, list):
+        return [in_key_order(v) for v in value]
+    if type(value) is dict:
+        return {k: in_key_order(v) for k, v in sorted(value.items())}
+    return value
+
+
 def _mapping(value: dict[str, Any], pad: str) -> str:
     if not value:
         return "{}"
     inner = pad + _STEP
-    keys = list(value) if type(value) is not dict else sorted(value)
-    lines = [f"{inner}{_key(k)}: {_render(value[k], inner)},\n" for k in keys]
+    lines = [f"{inner}{_key(k)}: {_render(v, inner)},\n" for k, v in value.items()]
     return "{\n" + "".join(lines) + pad + "}"
 
 
