@@ -79,16 +79,15 @@ def _mapping(value: dict[str, Any], indent: int, first: str, out: list[str]) -> 
             _complex_key(key, item, indent, head, out)
             head = pad
             continue
-        kind = type(item)
-        if kind is str:
-            if _SURELY_PLAIN(item) and len(item) < 40 and item not in _WORDS:
+        if isinstance(item, str):
+            if _SURELY_PLAIN(item) and indent + len(text) + len(item) < WIDTH - 2 and item not in _WORDS:
                 out.append(f"{head}{text}: {item}\n")
             else:
                 out.append(_line(f"{head}{text}: {scalar(item, indent + 2, indent + len(text) + 2)}"))
-        elif kind is dict and item:
+        elif isinstance(item, dict) and item:
             out.append(f"{head}{text}:\n")
             _mapping(item, indent + 2, "", out)
-        elif kind is list and item:
+        elif isinstance(item, list) and item:
             out.append(f"{head}{text}:\n")
             _sequence(item, indent, "", out)
         else:
