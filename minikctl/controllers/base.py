@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, controller_of, key, namespace
+from minikctl.api.meta import Obj, key
 from minikctl.client import Client, reacting_to
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
@@ -91,16 +91,6 @@ class Controller:
         informer = self.informers.informer(word)
         informer.add_handler(Handler(lambda _obj: None, lambda _old, _new: None, on_delete))
         return informer
-
-    def enqueue_owner(self, kind: str) -> Callable[[Obj], None]:
-        """A function that queues the controlling owner of what it is given, when the owner is of that kind."""
-
-        def put(obj: Obj) -> None:
-            ref = controller_of(obj)
-            if ref is not None and ref.get("kind") == kind:
-                self.queue.add(f"{namespace(obj)}/{ref['name']}", cause_of(obj))
-
-        return put
 
     # ------------------------------------------------------------------ running
 

@@ -63,7 +63,9 @@ class EndpointsController(Controller):
         if service is None or is_deleting(service):
             self.trigger_times.forget(object_key)
             self._sizes.pop(object_key, None)
-            if present is not None and labels_of(present).get(MANAGED_BY) == MANAGER:
+            if present is None:
+                self.written.forget(object_key)
+            elif labels_of(present).get(MANAGED_BY) == MANAGER:
                 self._delete(present)
             return None
         if services.selector(service) is None or service["spec"].get("type") == "ExternalName":

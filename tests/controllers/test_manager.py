@@ -87,17 +87,15 @@ def test_alive(tmp_path: Path) -> None:
             "dev",
         )
 
-        def rolled_out(image: str) -> bool:
+        def rolled_out() -> bool:
             kubelet.step()
-            status = client.get("deployments.apps", "web", "dev").get("status", {})
-            pods = client.list("pods", "dev")["items"]
-            new = [p for p in pods if p["spec"]["containers"][0]["image"] == image]
-            return bool(status.get("availableReplicas") == 4 == status.get("replicas") == len(new) == len(pods))
+            d = client.get("deployments.apps", "web", "dev")
+            return is_complete(d, d.get("status", {}))
 
-        assert wait_until(lambda: rolled_out("nginx:1"), 30)
+        assert wait_until(rolled_out, 30)
         change = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "nginx:2"}]}}}}
         client.patch("deployments.apps", "web", change, "dev")
-        assert wait_until(lambda: rolled_out("nginx:2"), 30)
+        assert wait_until(rolled_out, 30)
 
         def served() -> bool:
             (each,) = client.list("endpointslices", "dev")["items"]

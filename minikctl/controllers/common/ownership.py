@@ -58,6 +58,15 @@ def selector_of(owner: Obj) -> Selector:
     return selector or NOTHING
 
 
+def owner_in(informer: Informer, obj: Obj) -> Obj | None:
+    """The cached owner that controls the object, by uid: a new owner of the same name is another one."""
+    ref = controller_of(obj)
+    if ref is None or ref.get("kind") != informer.kind.kind:
+        return None
+    owner = informer.get(ref["name"], namespace(obj))
+    return owner if owner is not None and uid(owner) == ref.get("uid") else None
+
+
 def would_adopt(owners: Objects, orphan: Obj) -> Objects:
     """Those of the owners that an orphan's labels match."""
     labels = labels_of(orphan)

@@ -76,16 +76,8 @@ class DeploymentController(Controller):
 
     # ------------------------------------------------------------------ what changed
 
-    def _owner_of(self, rs: Obj) -> Obj | None:
-        """The cached Deployment that controls a ReplicaSet, by uid."""
-        ref = controller_of(rs)
-        if ref is None or ref.get("kind") != "Deployment":
-            return None
-        deployment = self.deployments.get(ref["name"], namespace(rs))
-        return deployment if deployment is not None and uid(deployment) == ref.get("uid") else None
-
     def _enqueue_owner(self, rs: Obj, because: Obj) -> None:
-        if (deployment := self._owner_of(rs)) is not None:
+        if (deployment := ownership.owner_in(self.deployments, rs)) is not None:
             self.queue.add(key(deployment), cause_of(because))
 
     def _enqueue_adopters(self, rs: Obj) -> None:
@@ -112,11 +104,8 @@ class DeploymentController(Controller):
 
     def _pod_deleted(self, pod: Obj) -> None:
         """Recreate waits for the last old pod to be gone, which no ReplicaSet's counts tell."""
-        ref = controller_of(pod)
-        if ref is None or ref.get("kind") != "ReplicaSet":
-            return
-        rs = self.replica_sets.get(ref["name"], namespace(pod))
-        deployment = self._owner_of(rs) if rs is not None else None
+        rs = ownership.owner_in(self.replica_sets, pod)
+        deployment = ownership.owner_in(self.deployments, rs) if rs is not None else None
         if deployment is None or limits.is_rolling(deployment):
             return
         if not self._pods_of(ownership.owned(self.replica_sets, uid(deployment))):

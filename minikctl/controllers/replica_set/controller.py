@@ -55,12 +55,7 @@ class ReplicaSetController(Controller):
         self.enqueue(owner)
 
     def _owner_of(self, pod: Obj) -> Obj | None:
-        """The cached owner of our kind that controls the pod, by uid: a new owner of the same name is another one."""
-        ref = controller_of(pod)
-        if ref is None or ref.get("kind") != self.kind.kind:
-            return None
-        owner = self.owners.get(ref["name"], namespace(pod))
-        return owner if owner is not None and uid(owner) == ref.get("uid") else None
+        return ownership.owner_in(self.owners, pod)
 
     def _enqueue_owner(self, owner: Obj, pod: Obj) -> None:
         """At once; but a large owner collects changes for a while, since counting its pods takes time, too."""
