@@ -315,12 +315,15 @@ def sorted_keys(value: dict[str, Any]) -> list[str]:
     The rule contradicts itself where digits with leading zeros meet letters (`a1b` < `a01` < `a10` < `a1b`); such keys
     may stand otherwise than in kubectl.
     """
-    if len(value) < 2:
-        return list(value)
-    for key in value:
-        if not key.isalpha():
-            return sorted(value, key=cmp_to_key(_compare))
-    return sorted(value)
+    return _order(tuple(value))
+
+
+@lru_cache(maxsize=4096)
+def _order(keys: tuple[str, ...]) -> list[str]:
+    """Objects of one kind mostly have the same keys, so that few orders have to be found."""
+    if all(map(str.isalpha, keys)):
+        return sorted(keys)
+    return sorted(keys, key=cmp_to_key(_compare))
 
 
 def _compare(a: str, b: str) -> int:
