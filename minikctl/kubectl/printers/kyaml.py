@@ -125,7 +125,7 @@ def quoted(text: str, pad: str, *, compact: bool = False) -> str:
     out = ['"\\\n']
     for line in _LINES.findall(text):
         body, end = (line[:-1], "\\n\\\n") if line.endswith("\n") else (line, "\\\n")
-        lead = "\\" if body[:1].isspace() else " "
+        lead = "\\" if body[:1] in (" ", "\t") else " "  # other white space is written as an escape already
         out.append(inner + lead + "".join([_escaped(c, False) for c in body]) + end)
     return "".join(out) + inner + '"'
 
