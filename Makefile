@@ -1,0 +1,50 @@
+# Everything here works on a fresh machine that has Python 3.11 or newer: the environment makes itself.
+#
+#   make demo     start a cluster, run the main job end to end, tell what happened
+#   make test     the whole test suite
+#   make lint     style, types, layers
+#   make bench    figures, beside kubectl's where it is present
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml tools/environment.sh
+	@tools/environment.sh '$(PYTHON)' '$(VENV)' .
+	@touch $@
+
+$(VENV)/.development: pyproject.toml tools/environment.sh
+	@tools/environment.sh '$(PYTHON)' '$(VENV)' '.[dev]'
+	@touch $(VENV)/.installed $@
+
+demo: $(VENV)/.installed
+	@tools/demo.sh '$(BIN)/minikctl'
+
+test: $(VENV)/.development
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict --follow-imports=silent -p minikctl.api -p minikctl.store -p minikctl.client -p minikctl.util
+	PYTHONPATH=$(CURDIR) $(BIN)/lint-imports
+
+format: $(VENV)/.development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed
+	@$(BIN)/python bench/run.py
+
+clean:
+	rm -rf '$(VENV)' .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
