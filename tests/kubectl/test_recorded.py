@@ -53,7 +53,7 @@ def cut(case: dict[str, Any], text: str) -> str:
 
 RECORDED = [
     pytest.param(name, i, id=f"{name}-{' '.join(case['args'])}"[:80])
-    for name in ("documents", "gotemplate", "jsonpath")
+    for name in ("documents", "line_breaks", "gotemplate", "jsonpath")
     for i, case in enumerate(load(name)["cases"])
 ]
 

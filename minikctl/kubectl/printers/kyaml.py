@@ -1,7 +1,8 @@
 """`-o kyaml`: the strict dialect of YAML of KEP-5295, between YAML and JSON.
 
 Braces and brackets show structure, strings are always quoted, keys only where YAML could mistake them, and texts of
-several lines are folded so that they read as lines. Lists of objects cuddle: `[{ … }, { … }]`.
+several lines are folded so that they read as lines. Lists of objects cuddle: `[{ … }, { … }]`. Otherwise than kubectl
+1.36, a line that starts with white space other than blanks and tabs keeps its meaning.
 """
 
 from __future__ import annotations
