@@ -61,10 +61,19 @@ class NamespaceController(Controller):
     name = "namespace-controller"
 
     def setup(self) -> None:
+        self._followed: set[str] = set()
         self.namespaces = self.watch("namespaces")
-        for kind in self.client.kinds():
-            if has_content(kind) and "watch" in kind.verbs:
-                self.watch_deletions(kind.resource, self._content_gone)
+        self._follow_new_kinds()
+
+    def _follow_new_kinds(self) -> bool:
+        """Hear of deletions of every kind that a namespace can hold. True when there was a new one."""
+        new = [
+            k for k in self.client.kinds() if has_content(k) and "watch" in k.verbs and k.resource not in self._followed
+        ]
+        for kind in new:
+            self._followed.add(kind.resource)
+            self.watch_deletions(kind.resource, self._content_gone)
+        return bool(new)
 
     def _content_gone(self, obj: Obj) -> None:
         """A namespace that is being emptied need not wait for its next turn."""
@@ -76,6 +85,8 @@ class NamespaceController(Controller):
         of = self.namespaces.by_key(object_key)
         if of is None or not is_deleting(of) or FINALIZER not in (of["spec"].get("finalizers") or []):
             return None
+        if self._follow_new_kinds():
+            self.informers.start()
         remains = self._delete_content(object_key)
         of = self._say(of, remains)
         if remains:

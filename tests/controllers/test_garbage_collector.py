@@ -11,10 +11,12 @@ from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects, is_deleting, name, owner_reference, uid
 from minikctl.client import DeleteOptions
+from minikctl.client.local import LocalClient
 from minikctl.controllers.deployment import DeploymentController
 from minikctl.controllers.garbage_collector import GarbageCollector
 from minikctl.controllers.garbage_collector.decisions import Decision, Owner, decide
 from minikctl.controllers.garbage_collector.graph import Graph
+from minikctl.controllers.namespace import NamespaceController
 from minikctl.controllers.replica_set import ReplicaSetController
 from tests.controllers.conftest import MakePlane
 from tests.controllers.objects import deployment, replica_set
@@ -285,6 +287,21 @@ def test_a_restarted_collector_finds_what_was_lost_meanwhile(plane_of: MakePlane
     still.client.create(CM, {"metadata": {"name": "child", "ownerReferences": refs}}, "default")
     still.client.delete(CM, "a", "default")
     plane = plane_of(GarbageCollector)
+    plane.settle()
+    assert names(plane) == []
+
+
+def test_kinds_that_are_defined_later_are_followed(plane_of: MakePlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = LocalClient.kinds
+    monkeypatch.setattr(LocalClient, "kinds", lambda self: [k for k in every(self) if k.plural != CM])
+    plane = plane_of(GarbageCollector, NamespaceController)
+    monkeypatch.undo()
+    a = make(plane, "a")
+    make(plane, "child", a)
+    delete(plane, CM, "a")
+    plane.settle()
+    assert names(plane) == ["child"]
+    plane.controllers[0].queue.add("monitors")
     plane.settle()
     assert names(plane) == []
 

@@ -8,6 +8,7 @@ import pytest
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, find_condition, is_deleting, name
+from minikctl.client.local import LocalClient
 from minikctl.controllers.deployment import DeploymentController
 from minikctl.controllers.garbage_collector import GarbageCollector
 from minikctl.controllers.namespace import NamespaceController, Remains, conditions
@@ -179,6 +180,22 @@ def test_a_kind_that_cannot_be_emptied_is_named(plane: ControlPlane, monkeypatch
     assert condition_of(plane, "NamespaceDeletionContentFailure") == expected
     monkeypatch.undo()
     plane.settle(60)
+    assert get(plane) is None
+
+
+def test_kinds_that_are_defined_later_are_followed(plane_of: MakePlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = LocalClient.kinds
+    monkeypatch.setattr(LocalClient, "kinds", lambda self: [k for k in every(self) if k.plural != "configmaps"])
+    plane = plane_of(NamespaceController)
+    monkeypatch.undo()
+    client = plane.cluster.client
+    make(plane)
+    client.create("configmaps", {"metadata": {"name": "held", "finalizers": ["example.com/wait"]}}, "dev")
+    client.delete("namespaces", "dev")
+    plane.settle()
+    assert get(plane)
+    client.patch("configmaps", "held", {"metadata": {"finalizers": None}}, "dev")
+    plane.settle()
     assert get(plane) is None
 
 
