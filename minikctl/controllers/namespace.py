@@ -122,9 +122,7 @@ class NamespaceController(Controller):
         if is_deleting(obj):
             return obj
         try:
-            left = self.client.delete(
-                kind, name(obj), namespace(obj), options=DeleteOptions(propagation="Background")
-            )  # fmt: skip
+            left = self.client.delete(kind, name(obj), namespace(obj), options=DeleteOptions(propagation="Background"))
         except ApiError as e:
             if e.reason == "NotFound":
                 return None

@@ -114,11 +114,9 @@ def unknown_conditions(node: Obj, now: str) -> Obj | None:
                 else before.get("lastHeartbeatTime"),
                 "lastTransitionTime": now,
                 "reason": "NodeStatusNeverUpdated" if never else "NodeStatusUnknown",
-                "message": "Kubelet never posted node status."
-                if never
-                else "Kubelet stopped posting node status.",
+                "message": "Kubelet never posted node status." if never else "Kubelet stopped posting node status.",
             }
-        )  # fmt: skip
+        )
     if not fresh:
         return None
     changed = {c["type"]: c for c in fresh}

@@ -73,9 +73,7 @@ class PodGarbageCollector(Controller):
         if not pods.is_terminal(pod) and pod["spec"].get("nodeName"):
             status = failed(pod, timestamp(self.clock.now()))
             self.client.update("pods", {**pod, "status": status}, subresource="status")
-        self.client.delete(
-            "pods", name(pod), namespace(pod), options=DeleteOptions(grace_period=0, uid=uid(pod))
-        )  # fmt: skip
+        self.client.delete("pods", name(pod), namespace(pod), options=DeleteOptions(grace_period=0, uid=uid(pod)))
 
 
 def failed(pod: Obj, now: str) -> Obj:

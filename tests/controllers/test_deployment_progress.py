@@ -157,5 +157,6 @@ def test_when_to_look_again() -> None:
     assert progress.seconds_until_stuck(d, d["status"], NOW + timedelta(hours=1)) == 1
     done: dict[str, Any] = {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3, "observedGeneration": 1}
     assert progress.seconds_until_stuck(d, d["status"] | done, NOW) is None
-    late = _with_progress("ProgressDeadlineExceeded")
-    assert progress.seconds_until_stuck(late, late["status"], NOW) is None
+    for reason in ("ProgressDeadlineExceeded", "NewReplicaSetAvailable"):
+        over = _with_progress(reason, updated=9999, replicas=3, updatedReplicas=3, availableReplicas=1)
+        assert progress.seconds_until_stuck(over, over["status"], NOW) is None

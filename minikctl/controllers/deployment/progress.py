@@ -79,10 +79,9 @@ def is_complete(deployment: Obj, status: Obj) -> bool:
     """All pods are of the new template and available, and nobody has asked for anything else since."""
     wanted = limits.replicas(deployment)
     fields = ("updatedReplicas", "replicas", "availableReplicas")
-    return (
-        all((status.get(f) or 0) == wanted for f in fields)
-        and (status.get("observedGeneration") or 0) >= generation(deployment)
-    )  # fmt: skip
+    return all((status.get(f) or 0) == wanted for f in fields) and (
+        status.get("observedGeneration") or 0
+    ) >= generation(deployment)
 
 
 def has_progressed(before: Obj, after: Obj) -> bool:
@@ -116,7 +115,9 @@ def seconds_until_stuck(deployment: Obj, status: Obj, now: datetime) -> float | 
     """When to look again because nothing may happen before the deadline; None when it does not matter."""
     deadline = limits.progress_deadline(deployment)
     current = find_condition(status.get("conditions") or [], PROGRESSING)
-    if deadline is None or current is None or current.get("reason") == TIMED_OUT or is_complete(deployment, status):
+    if deadline is None or current is None or is_complete(deployment, status):
+        return None
+    if current.get("reason") in (TIMED_OUT, NEW_AVAILABLE):  # time alone changes neither
         return None
     left = (_last_update(current) + timedelta(seconds=deadline) - now).total_seconds()
     return max(left, 0.0) + 1.0
@@ -129,9 +130,7 @@ def with_availability(deployment: Obj, status: Obj, now: datetime) -> Obj:
     """The status with condition Available."""
     enough = limits.replicas(deployment) - limits.max_unavailable(deployment)
     if (status.get("availableReplicas") or 0) >= enough:
-        new = condition(
-            AVAILABLE, "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", now
-        )  # fmt: skip
+        new = condition(AVAILABLE, "True", "MinimumReplicasAvailable", "Deployment has minimum availability.", now)
     else:
         text = "Deployment does not have minimum availability."
         new = condition(AVAILABLE, "False", "MinimumReplicasUnavailable", text, now)
