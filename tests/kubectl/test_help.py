@@ -246,3 +246,11 @@ def test_suggestions(word: str, suggested: list[str]) -> None:
     known = ["cp", "delete", "describe", "get", "help", "logs", "rollout", "run", "set"]
     text = dispatch.unknown_command(word, "kubectl", known)
     assert text.partition("Did you mean this?\n")[2].split() == suggested
+
+
+def test_help_fits_the_terminal() -> None:
+    from minikctl.kubectl.help import _wrapped
+
+    text = _wrapped("Options:\n    --name='':\n\t" + "many words " * 30 + "\n\n  kubectl x\n", 80)
+    assert max(len(line.expandtabs(8)) for line in text.split("\n")) <= 80
+    assert text.startswith("Options:\n    --name='':\n\tmany words ") and text.endswith("\n\n  kubectl x\n")
