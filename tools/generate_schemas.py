@@ -9,7 +9,8 @@ Two sources say one half each, and neither alone is enough:
   fields exist, what is required, enums, list types, merge keys and patch strategies;
 * the Go declarations (`k8s.io/api`, `k8s.io/apimachinery`, `k8s.io/apiextensions-apiserver`, `k8s.io/kube-aggregator`
   laid out by import path under DIR; check them out yourself, nothing of them is committed): the order of the fields,
-  which are pointers, which are left out when empty, and the names Go's decoder uses in its errors.
+  which are pointers, which are left out when empty, the names Go's decoder uses in its errors, the values of types
+  that are marked `+enum`, and the defaults that fields are marked with.
 
 Format of a file: `{"Container": [[field, type, flags, number, extra?], …], …}`, described in `minikctl/api/schema.py`.
 """
@@ -85,11 +86,23 @@ LEAVES = {
     "apiextensions/v1.JSONSchemaPropsOrArray": "any",
     "apiextensions/v1.JSONSchemaPropsOrStringArray": "any",
 }
+REFERENCES = {
+    "runtime.RawExtension": "runtime.RawExtension",
+    "meta/v1.FieldsV1": "meta/v1.FieldsV1",
+    **{
+        f"apiextensions/v1.{name}": f"apiextensions/v1.{name}"
+        for name in ("JSON", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrStringArray")
+    },
+}
+"""Types of which we only say `any`, by the name that OpenAPI documents refer to."""
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.M | re.S)
 NAMED = re.compile(r"^type (\w+) =?\s*([\w.\[\]\*]+(?:\{\})?)\s*$", re.M)
 FIELD = re.compile(r'^\s+(\w+)\s+(\S+)\s+`json:"([^"]*)"(.*)', re.M)
 INLINE = re.compile(r'^\s+(\*?[\w.]+)\s+`json:"([^"]*)"(.*)', re.M)
 NUMBER = re.compile(r'protobuf:"[a-z0-9]+,(\d+)')
+ENUM = re.compile(r"^// \+enum\n(?://.*\n)*type (\w+) string$", re.M)
+CONSTANT = re.compile(r'^(?:const)?\s+(\w+)\s+(?:(\w+)\s*=\s*|=\s*(\w+)\()(?:"([^"]*)"|([\w.]+))\)?', re.M)
+DEFAULT = re.compile(r"^\s*// \+default=(.*)")
 EMPTY = re.compile(r"^type (\w+) struct\s*\{\s*\}", re.M)
 IMPORT = re.compile(r'^\s*(?:import\s+)?(\w+)?\s*"(k8s\.io/[^"]+)"', re.M)
 
@@ -103,6 +116,18 @@ def _number(tags: str) -> tuple[int, ...]:
     return (int(m[1]),) if m else ()
 
 
+def _defaults(body: str):
+    """(json name, value) of the fields of a struct that are marked with a default."""
+    value = ""
+    for line in body.splitlines():
+        if m := DEFAULT.match(line):
+            value = m[1]
+        elif m := FIELD.match(line):
+            if value:
+                yield m[3].split(",")[0], value
+            value = ""
+
+
 class Package:
     """The structs and the named types of one Go package."""
 
@@ -111,8 +136,19 @@ class Package:
         self.structs: dict[str, str] = {}
         self.named: dict[str, str] = {}
         self.imports: dict[str, str] = {}
+        self.enums: dict[str, set[str]] = {}
+        self.defaults: dict[tuple[str, str], str] = {}
+        self.constants: dict[str, tuple[str, str]] = {}
         for file in sorted(folder.glob("*.go")):
-            text = re.sub(r"//.*", "", file.read_text())
+            raw = file.read_text()
+            self.enums.update((name, set()) for name in ENUM.findall(raw))
+            for struct, body in STRUCT.findall(raw):
+                self.defaults.update(((struct, field), value) for field, value in _defaults(body))
+            text = re.sub(r"//.*", "", raw)
+            for constant, type_, other, value, reference in CONSTANT.findall(text):
+                self.constants[constant] = (value, reference)
+                if (type_ or other) in self.enums:
+                    self.enums[type_ or other].add(constant)
             self.structs.update(STRUCT.findall(text))
             self.structs.update((name, "") for name in EMPTY.findall(text))
             self.named.update((n, t) for n, t in NAMED.findall(text) if not t.startswith("struct"))
@@ -148,8 +184,44 @@ class Generator:
             return full
         return self.resolve(package, package.named[t])
 
+    def reference(self, package: Package, go_type: str) -> str:
+        """The name of a type without fields of its own, "" for all others."""
+        t = re.sub(r"^(\*|\[\]|map\[[\w.]+\])+", "", go_type)
+        alias, dot, name = t.rpartition(".")
+        full = f"{package.imports[alias] if dot else package.name}.{name}" if not dot or alias in package.imports else t
+        if not dot and t in package.named:
+            return self.reference(package, package.named[t])
+        return REFERENCES.get(t) or REFERENCES.get(full, "")
+
+    def enum(self, package: Package, go_type: str) -> list[str]:
+        """The values of an enumeration, of a pointer to one, or of the items of a list or map of them."""
+        t = re.sub(r"^(\*|\[\]|map\[[\w.]+\])+", "", go_type)
+        if "." in t:
+            alias, t = t.split(".")
+            if alias not in package.imports:
+                return []
+            package = self.packages[package.imports[alias]]
+        if t in package.enums:
+            return sorted({self.constant(package, name) for name in package.enums[t]})
+        return self.enum(package, package.named[t]) if t in package.named else []
+
+    def constant(self, package: Package, name: str) -> str:
+        value, reference = package.constants[name]
+        if not reference:
+            return value
+        alias, dot, other = reference.rpartition(".")
+        return self.constant(self.packages[package.imports[alias]] if dot else package, other)
+
+    def default(self, package: Package, struct: str, field: str) -> object:
+        value = package.defaults.get((struct, field))
+        if value is None:
+            return None
+        if m := re.fullmatch(r"ref\((\w+)\)", value):
+            return self.constant(package, m[1])
+        return json.loads(value)
+
     def fields(self, package: Package, name: str, outer: tuple[int, ...] = ()):
-        """(json name, type, flags, protobuf numbers) in declaration order, embedded structs spliced in.
+        """(json name, type, flags, protobuf numbers, extras) in declaration order, embedded structs spliced in.
 
         The numbers lead from the message to the field: more than one for the fields of an embedded message.
         """
@@ -162,19 +234,25 @@ class Generator:
                     yield from self.embedded(package, go, numbers)
                     continue
                 flags = ("p" if go.startswith("*") else "") + ("o" if "omitempty" in tag else "")
-                yield tag[0], self.resolve(package, go), flags + ("z" if "omitzero" in tag else ""), numbers
+                flags += "z" if "omitzero" in tag else ""
+                extras = {
+                    "enum": self.enum(package, go) or None,
+                    "default": self.default(package, name, tag[0]),
+                    "ref": self.reference(package, go) or None,
+                }
+                yield tag[0], self.resolve(package, go), flags, numbers, extras
             elif m := INLINE.match(line):
                 tag, numbers = m[2].split(","), outer + _number(m[3])
                 if tag[0]:
                     flags = ("p" if m[1].startswith("*") else "") + ("o" if "omitempty" in tag else "")
-                    yield tag[0], self.resolve(package, m[1]), flags, numbers
+                    yield tag[0], self.resolve(package, m[1]), flags, numbers, {}
                 else:
                     yield from self.embedded(package, m[1], numbers)
 
     def embedded(self, package: Package, go: str, numbers: tuple[int, ...]):
         if go.endswith("TypeMeta"):
-            yield "kind", "string", "o", ()
-            yield "apiVersion", "string", "o", ()
+            yield "kind", "string", "o", (), {}
+            yield "apiVersion", "string", "o", (), {}
             return
         group, name = self.resolve(package, go).rsplit(".", 1)
         yield from self.fields(self.packages[group], name, numbers)
@@ -191,7 +269,7 @@ class Generator:
             definition = self.definition(package.name, name)
             required, properties = set(definition.get("required", [])), definition.get("properties", {})
             rows = []
-            for field, kind, flags, numbers in self.fields(package, name):
+            for field, kind, flags, numbers, extras in self.fields(package, name):
                 extra = {
                     key: p[long]
                     for key, long in (
@@ -206,6 +284,7 @@ class Generator:
                 enum = [e for e in properties.get(field, {}).get("enum", []) if e is not None]
                 if enum:
                     extra["enum"] = enum
+                extra |= {k: v for k, v in extras.items() if v is not None}
                 number = numbers[0] if len(numbers) == 1 else list(numbers)
                 row = [field, kind, flags + ("r" if field in required else ""), number]
                 rows.append(row + [extra] if extra else row)

@@ -100,6 +100,8 @@ class Kind:
     type: str
     namespaced: bool = True
     singular: str = ""
+    list_kind: str = ""
+    """What a list of these calls itself, when not the kind's name and `List`."""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
@@ -151,6 +153,8 @@ class Kind:
     def __post_init__(self) -> None:
         if not self.singular:
             object.__setattr__(self, "singular", self.kind.lower())
+        if not self.list_kind:
+            object.__setattr__(self, "list_kind", f"{self.kind}List")
 
     @property
     def api_version(self) -> str:

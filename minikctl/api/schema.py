@@ -7,7 +7,8 @@ asked for. A table maps a type's name to its fields in Kubernetes' order: `[name
   `map[string]T`, or a reference such as `core/v1.Container`.
 * flags: `p` a pointer (absence differs from zero), `o` left out when empty, `z` left out when zero, `r` required.
 * number: the field's number on the wire (protobuf); a list where messages are nested that JSON shows flat.
-* extra: `mergeKey`, `strategy` (strategic merge patch), `listType`, `listKeys`, `mapType` (server-side apply), `enum`.
+* extra: `mergeKey`, `strategy` (strategic merge patch), `listType`, `listKeys`, `mapType` (server-side apply), `enum`
+  (of the field, or of its items), `default`, `ref` (what OpenAPI calls a type of which we say `any`).
 
 `decode` gives what Kubernetes' own decoder gives: unknown fields reported and dropped, nulls gone, quantities in
 canonical form, empty structs that Go always writes (`status: {}`) present, and Go's error texts for wrong types.
@@ -44,6 +45,8 @@ class Field:
     list_keys: tuple[str, ...] = ()
     map_type: str = ""
     enum: tuple[str, ...] = ()
+    default: Any = None
+    ref: str = ""
     numbers: tuple[int, ...] = ()
     """Protobuf field numbers from the message down to this field; empty for what is not on the wire."""
     always: bool = False
@@ -123,6 +126,8 @@ def get(name: str) -> Type:
             list_keys=tuple(extra.get("listKeys", ())),
             map_type=extra.get("mapType", ""),
             enum=tuple(extra.get("enum", ())),
+            default=extra.get("default"),
+            ref=extra.get("ref", ""),
             numbers=tuple(row[3]) if isinstance(row[3], list) else (row[3],),
             always="z" not in flags and (by_value or "o" not in flags),
         )
@@ -141,6 +146,13 @@ def exists(name: str) -> bool:
 def element(type_name: str) -> str:
     """The type inside `[]T` or `map[string]T`; other types as they are."""
     return type_name.removeprefix("[]").removeprefix("map[string]") if type_name[0] in "[m" else type_name
+
+
+def innermost(type_name: str) -> str:
+    """The type inside all lists and maps."""
+    while type_name.startswith(("[]", "map[string]")):
+        type_name = element(type_name)
+    return type_name
 
 
 class DecodeError(ValueError):

@@ -1,0 +1,88 @@
+"""OpenAPI documents of the built-in kinds."""
+
+from typing import Any
+
+import pytest
+
+from minikctl.api import kinds
+from minikctl.api.openapi import document_v2, document_v3
+
+
+def of_group(group: str, version: str = "v1") -> dict[str, Any]:
+    found = [k for k in kinds.all_kinds() if (k.group, k.version) == (group, version)]
+    return document_v3(found)["components"]["schemas"]
+
+
+def field(schemas: dict[str, Any], type_: str, name: str) -> dict[str, Any]:
+    return schemas[f"io.k8s.api.{type_}"]["properties"][name]
+
+
+@pytest.mark.parametrize(
+    ("group", "type_", "name", "values"),
+    [
+        ("apps", "apps.v1.DeploymentStrategy", "type", ["Recreate", "RollingUpdate"]),
+        ("batch", "batch.v1.CronJobSpec", "concurrencyPolicy", ["Allow", "Forbid", "Replace"]),
+        ("", "core.v1.Container", "imagePullPolicy", ["Always", "IfNotPresent", "Never"]),
+        ("", "core.v1.ServiceSpec", "externalTrafficPolicy", ["Cluster", "Local"]),  # by an alias of the type
+        ("discovery.k8s.io", "discovery.v1.EndpointSlice", "addressType", ["FQDN", "IPv4", "IPv6"]),  # by constants
+        ("apps", "apps.v1.Deployment", "kind", None),
+        ("apps", "apps.v1.DeploymentCondition", "type", None),
+    ],
+)  # fmt: skip
+def test_enumerations(group: str, type_: str, name: str, values: list[str] | None) -> None:
+    shown = field(of_group(group), type_, name)
+    assert shown.get("enum") == values
+    assert ("Possible enum values:" in shown.get("description", "")) == (values is not None)
+
+
+def test_enumerations_of_items() -> None:
+    shown = field(of_group(""), "core.v1.PersistentVolumeClaimSpec", "accessModes")
+    assert "enum" not in shown
+    assert shown["items"]["enum"] == ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "default"),
+    [
+        ("core.v1.ContainerPort", "protocol", "TCP"),
+        ("core.v1.ContainerPort", "containerPort", 0),
+        ("core.v1.ContainerPort", "hostPort", None),
+        ("core.v1.AzureDiskVolumeSource", "cachingMode", "ReadWrite"),
+        ("apps.v1.DeploymentSpec", "template", {}),
+        ("apps.v1.DeploymentSpec", "selector", None),
+        ("apps.v1.DeploymentCondition", "type", ""),
+        ("apps.v1.DeploymentCondition", "lastTransitionTime", None),
+    ],
+)
+def test_defaults(type_: str, name: str, default: Any) -> None:
+    assert field(of_group("apps"), type_, name).get("default") == default
+
+
+def test_required_fields_stand_in_their_declared_order() -> None:
+    assert of_group("apps")["io.k8s.api.apps.v1.DaemonSetCondition"]["required"] == ["type", "status"]
+
+
+def references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return set().union(*map(references, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {value["$ref"].rsplit("/", 1)[1]} if isinstance(value.get("$ref"), str) else set()
+    return own.union(*map(references, value.values()))
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = document_v2(kinds.all_kinds())
+    assert references(whole) <= whole["definitions"].keys()
+    schemas = of_group("apiextensions.k8s.io")
+    assert references(schemas) <= schemas.keys()
+    json = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON"
+    props = schemas["io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"]["properties"]
+    assert props["default"]["allOf"] == [{"$ref": f"#/components/schemas/{json}"}]
+
+
+def test_v2_knows_no_defaults_and_no_one_of() -> None:
+    definitions = document_v2(kinds.all_kinds())["definitions"]
+    assert definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] == "string"
+    assert definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["format"] == "int-or-string"
+    assert "default" not in definitions["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"]
