@@ -49,7 +49,8 @@ def _patched(obj: Obj, text: str, patch_type: str, type_name: str) -> Obj:
         patch: Any = loads(text)
     except JSONError:
         if patch_type == "json":
-            raise _BadPatch(syntax_error(text)[1]) from None
+            why = syntax_error(text)[1]
+            raise _BadPatch("unexpected end of JSON input" if why == "unexpected EOF" else why) from None
         raise _BadPatch("Invalid JSON Patch" if patch_type == "merge" else "invalid JSON document") from None
     if patch_type == "json":
         if not isinstance(patch, list):

@@ -57,28 +57,31 @@ def _connect(call: Invocation, target: Target, pod: Obj) -> None:
         _print_log(call, target, {"container": container})
         return
     from minikctl.kubectl import remote
+    from minikctl.kubectl.commands.attach import NOTE
 
+    shown = 0
     try:
-        _print_log(call, target, {"container": container})
+        shown = _print_log(call, target, {"container": container})
     except ApiError as e:
         call.err(f"warning: couldn't fetch pre-attach logs: {e}")
-    if not call.flags.quiet:
-        call.err(
-            "All commands and output from this session will be recorded in container logs, including credentials and "
-            "sensitive information passed through the command prompt."
-        )
-        call.err("If you don't see a command prompt, try pressing enter.")
+    flags = call.flags
+    tty = bool(pod["spec"]["containers"][0].get("tty"))
     try:
-        remote.attach(call, pod, container, call.flags.stdin, call.flags.tty)
-    except ApiError as e:
+        remote.attach(call, pod, container, flags.stdin, tty, flags.detach_keys, "" if flags.quiet else NOTE)
+    except (ApiError, UsageError) as e:
         call.err(f"warning: couldn't attach to pod/{target.name}, falling back to streaming logs: {e}")
-        _print_log(call, target, {"container": container})
+        _print_log(call, target, {"container": container}, shown)
 
 
-def _print_log(call: Invocation, target: Target, options: Mapping[str, Any]) -> None:
+def _print_log(call: Invocation, target: Target, options: Mapping[str, Any], skip: int = 0) -> int:
+    """Print the log but for its first `skip` bytes; gives its length. Nothing is printed twice, unlike by kubectl."""
+    length = 0
     for chunk in call.client.logs(target.name, target.namespace, options):
-        call.out(chunk.decode("utf-8", "replace"), end="")
+        fresh = chunk[max(0, skip - length) :]
+        length += len(chunk)
+        call.out(fresh.decode("utf-8", "replace"), end="")
     call.env.stdout.flush()
+    return length
 
 
 def _failure(call: Invocation, target: Target, pod: Obj) -> int:
