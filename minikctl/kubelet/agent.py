@@ -20,6 +20,7 @@ from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet.kubelet import Kubelet
 from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
+from minikctl.kubelet.server import Server
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 
@@ -31,8 +32,15 @@ QUIET = frozenset({"Conflict", "NotFound", "AlreadyExists"})
 class Agent:
     """The kubelets of one process on one queue. `start`, then `stop`; tests drive it without a process."""
 
-    def __init__(self, client: Client, kubelets: Sequence[Kubelet], queue: WorkQueue, clock: Clock | None = None):
-        self.client, self.queue = client, queue
+    def __init__(
+        self,
+        client: Client,
+        kubelets: Sequence[Kubelet],
+        queue: WorkQueue,
+        server: Server,
+        clock: Clock | None = None,
+    ):
+        self.client, self.queue, self.server = client, queue, server
         self.kubelets = {k.name: k for k in kubelets}
         self.clock = clock or SystemClock()
         self._threads: list[threading.Thread] = []
@@ -41,6 +49,8 @@ class Agent:
     def start(self) -> None:
         for kubelet in self.kubelets.values():
             kubelet.start()
+            self.server.add(kubelet)
+        self.server.start()
         for i in range(WORKERS):
             self._spawn(self._work, f"pod-worker-{i}")
         self._spawn(self._beat, "heartbeat")
@@ -51,7 +61,10 @@ class Agent:
         self._threads.append(thread)
 
     def stop(self) -> None:
+        if self._stopped.is_set():
+            return
         self._stopped.set()
+        self.server.stop()
         self.queue.shut_down()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -117,7 +130,7 @@ def make_agent(
     for config in nodes:
         config, machine, runtime = _equip(state_dir, config, simulated, clock)
         kubelets.append(Kubelet(client, config, machine, runtime, queue, clock))
-    return Agent(client, kubelets, queue, clock)
+    return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 
 def _equip(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
-from minikctl.client import Client
+from minikctl.client import Client, Stop
 from minikctl.client.events import NORMAL, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
@@ -76,7 +76,7 @@ class Kubelet:
         self.pods = Informer(kind)
         self.pods.add_handler(Handler(self._pod_changed, lambda _old, new: self._pod_changed(new), self._pod_gone))
         self._sync = PodSync(self)
-        self._stop_reflecting = lambda: None
+        self._stop_reflecting: Stop = _do_nothing
 
     # ------------------------------------------------------------------ life
 
@@ -215,6 +215,10 @@ class Kubelet:
         """What containers without limits are told that they may use."""
         found = (self._node or {}).get("status", {}).get("allocatable", {})
         return {k: str(v) for k, v in found.items()}
+
+
+def _do_nothing() -> None:
+    return None
 
 
 def field_path(pod: Obj, container: str) -> str:

@@ -5,7 +5,6 @@ Messages are those that Kubernetes users know from Go's net packages. Source: ku
 
 from __future__ import annotations
 
-import errno
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -127,5 +126,5 @@ def dial_error(host: str, port: int, error: OSError) -> str:
     """`dial tcp 127.1.2.3:80: connect: connection refused`."""
     if isinstance(error, TimeoutError):
         return f"dial tcp {host}:{port}: i/o timeout"
-    text = os.strerror(error.errno).lower() if error.errno in errno.errorcode else str(error).lower()
+    text = os.strerror(error.errno).lower() if error.errno else str(error).lower()
     return f"dial tcp {host}:{port}: connect: {text}"

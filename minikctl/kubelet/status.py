@@ -165,7 +165,7 @@ def _image(newest: ContainerStatus | None, spec: Obj) -> str:
 
 
 def _mount(mount: Obj) -> Obj:
-    shown = {k: mount[k] for k in ("name", "mountPath") if k in mount}
+    shown: Obj = {k: mount[k] for k in ("name", "mountPath") if k in mount}
     if mount.get("readOnly"):
         shown |= {"readOnly": True, "recursiveReadOnly": mount.get("recursiveReadOnly", "Disabled")}
     return shown

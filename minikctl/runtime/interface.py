@@ -234,7 +234,9 @@ class Runtime(Protocol):
     version: str
     simulated: bool
     """True when containers are only said to run."""
-    images: ImageService
+
+    @property
+    def images(self) -> ImageService: ...
 
     def limitations(self) -> Sequence[str]:
         """What this runtime does not do that a pod may expect, in words for the Node's conditions."""
@@ -294,6 +296,10 @@ class Runtime(Protocol):
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         """Block until the log has more than at generation `seen`, or the container changed; the new generation."""
+        ...
+
+    def wake_log(self, container_id: str) -> None:
+        """Have everybody who waits for the log look again."""
         ...
 
     # ------------------------------------------------------------------ streams

@@ -241,6 +241,9 @@ class SimulatedRuntime:
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         raise RuntimeFailure(NOTHING_RUNS.format(verb="read from"))
 
+    def wake_log(self, container_id: str) -> None:
+        return None
+
     # ------------------------------------------------------------------ streams
 
     def exec(self, container_id: str, command: Sequence[str], *, stdin: bool, tty: bool) -> Session:

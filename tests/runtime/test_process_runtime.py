@@ -85,11 +85,10 @@ def test_programs_that_cannot_be_started(node, command, message):
 
 
 def test_stopping(node):
-    polite = node.run("sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.01; done", name="polite")
-    stubborn = node.run("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", name="stubborn")
+    polite = node.run("sh", "-c", "trap 'exit 7' TERM; echo go; while :; do sleep 0.01; done", name="polite")
+    stubborn = node.run("sh", "-c", "trap '' TERM; echo go; while :; do sleep 0.05; done", name="stubborn")
     for container in (polite, stubborn):
-        node.main(container)
-    time.sleep(0.05)
+        until(lambda: node.log(container), "it says go")  # noqa: B023
     node.runtime.stop_container(polite, 30)
     node.runtime.stop_container(stubborn, 0.2)
     assert node.ended(polite).exit_code == 7
@@ -98,8 +97,8 @@ def test_stopping(node):
 
 
 def test_the_time_to_stop_can_be_cut_short(node):
-    stubborn = node.run("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done")
-    node.main(stubborn)
+    stubborn = node.run("sh", "-c", "trap '' TERM; echo go; while :; do sleep 0.05; done")
+    until(lambda: node.log(stubborn), "it says go")
     node.runtime.stop_container(stubborn, 600)
     node.runtime.stop_container(stubborn, 0)
     assert node.ended(stubborn).exit_code == 137
@@ -112,12 +111,17 @@ def test_stopped_at_once_after_its_start(node):
 
 
 def test_what_a_container_leaves_behind_ends_with_it(node):
-    hidden = "setsid sh -c 'sleep 600 & exec env -i sleep 601' & env -i setsid sleep 602 & sleep 0.2"
-    before = set(proc.everything())
-    done = node.ended(node.run("sh", "-c", hidden))
-    assert done.exit_code == 0
-    left = [p for pid, p in proc.everything().items() if pid not in before and not p.is_zombie]
-    assert [p for p in left if Path(f"/proc/{p.pid}/cmdline").read_bytes().startswith(b"sleep\x0060")] == []
+    seconds = str(70_000_000 + os.getpid())
+    hidden = f"setsid sh -c 'sleep {seconds} & exec env -i sleep {seconds}' & env -i setsid sleep {seconds} & sleep 0.3"
+    container = node.run("sh", "-c", hidden)
+    wanted = f"sleep\0{seconds}\0".encode()
+
+    def sleeping():
+        return [p for p in proc.everything() if proc.command_line(p) == wanted]
+
+    until(lambda: len(sleeping()) == 3)
+    assert node.ended(container).exit_code == 0
+    assert sleeping() == []
 
 
 def test_pods_have_addresses_of_their_own(node):

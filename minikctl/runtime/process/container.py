@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from minikctl.runtime.cri_log import LogWriter
@@ -127,7 +128,7 @@ class Container:
         )
         self.state, self.started_at = RUNNING, now
         self._pidfd = os.pidfd_open(self._shim.pid)
-        self._listen()
+        self._loop.call(self._listen)
 
     def adopt(self) -> None:
         """Find out what became of a run that an earlier agent started."""
@@ -148,7 +149,7 @@ class Container:
                 self._pidfd = -1
         if self._pidfd >= 0 and ended is None:
             self.state = RUNNING
-            self._listen()
+            self._loop.call(self._listen)
         else:
             self._end()
 
@@ -167,7 +168,7 @@ class Container:
 
     def _listen(self) -> None:
         for channel, fd in self._pipes.items():
-            self._loop.add(fd, lambda channel=channel: self._read(channel))
+            self._loop.add(fd, partial(self._read, channel))
         self._loop.add(self._pidfd, self._end)
 
     # ------------------------------------------------------------------ output
@@ -239,8 +240,9 @@ class Container:
         self.finished_at = max(when, self.started_at or when)  # file times may lag by a tick of the kernel's clock
 
     def _finish(self) -> None:
-        self.state = EXITED
         self.log.close()
+        self.state = EXITED
+        self.log.touch()  # those who follow it look again, and see that it is over
         self.over.set()
         for listener in list(self.listeners):
             listener(STDOUT, b"")
@@ -272,18 +274,18 @@ class Container:
             os.write(fd, b"\n")
             self._kept.append(fd)  # a pipe keeps what is in it only while somebody has it open
 
-    def kill(self) -> None:
-        """SIGKILL to everything of the container but the shim, which notes the exit code."""
+    def kill(self, pause: float = 0.02) -> None:
+        """SIGKILL to everything of the container but the shim, which notes the exit code; again until it is over.
+
+        Once is not enough: the main process may not have been forked yet, or be forking.
+        """
         if self.state != RUNNING:
             return
         shim = self.folder.process("shim")
-        if shim is None:
-            self._loop.later(0.01, self.kill)
-            return
-        processes = proc.everything()
-        for one in proc.descendants([shim.pid], processes):
-            proc.send(one.process, signal.SIGKILL)
-        # A process that was being forked meanwhile: the shim takes it when the main process is gone.
+        if shim is not None:
+            for one in proc.descendants([shim.pid], proc.everything()):
+                proc.send(one.process, signal.SIGKILL)
+        self._loop.later(pause, lambda: self.kill(min(pause * 2, 1.0)))
 
     def kill_leftovers(self) -> bool:
         """SIGKILL to all that can be found of it, shim included."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 
 log = logging.getLogger("runtime")
-Call = Callable[[], None]
+Call = Callable[[], object]
 
 
 class Loop:

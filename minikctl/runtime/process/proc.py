@@ -84,6 +84,14 @@ def _read(path: str) -> bytes:
         os.close(fd)
 
 
+def command_line(pid: int) -> bytes:
+    """The words of its command, each with a zero behind it; empty for zombies and those that are gone."""
+    try:
+        return _read(f"/proc/{pid}/cmdline")
+    except OSError:
+        return b""
+
+
 def is_alive(process: Process) -> bool:
     """Whether this very process still runs (a zombie does not)."""
     found = stat(process.pid)

@@ -313,6 +313,9 @@ class ProcessRuntime:
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         return self._container(container_id).log.wait(seen, timeout)
 
+    def wake_log(self, container_id: str) -> None:
+        self._container(container_id).log.touch()
+
     # ------------------------------------------------------------------ streams
 
     def exec(self, container_id: str, command: Sequence[str], *, stdin: bool, tty: bool) -> Session:

@@ -116,7 +116,7 @@ class ExecSession:
                 fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def exit_code(self) -> int | None:
-        code = self._process.returncode
+        code: int | None = self._process.returncode
         return code if code is None or code >= 0 else 128 - code
 
     def close(self) -> None:

@@ -1,0 +1,200 @@
+"""From a request for a pod's logs, or for a command in it, to the kubelet of the pod's node.
+
+Everything here raises ApiError, with the texts of Kubernetes' API server. Source: `pkg/registry/core/pod/strategy.go`
+(LogLocation, ExecLocation), `pkg/registry/core/pod/rest`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from minikctl.api.errors import ApiError, bad_request, invalid
+from minikctl.api.errors import field_forbidden as _forbidden
+from minikctl.api.errors import field_invalid as _invalid
+from minikctl.api.meta import Obj, uid
+from minikctl.util.frames import CURSOR, ERROR, STDOUT, FrameError, FrameSocket
+from minikctl.util.sockets import connect_unix
+
+if TYPE_CHECKING:
+    from minikctl.apiserver.server import APIServer
+
+PATIENCE = 30.0
+"""Seconds for which a log that is being followed waits for its node's agent to come back."""
+_PAUSE = 0.05
+
+
+def logs(api: APIServer, namespace: str, name: str, options: Mapping[str, Any]) -> Iterator[bytes]:
+    """Chunks of a container's log, in the words of PodLogOptions. Checks at once, reads while it is iterated.
+
+    A log that is followed goes on when the node's agent is restarted.
+    """
+    options = dict(options)
+    _check_log_options(name, options)
+    pod = api.registry.get(api.kind("pods"), namespace, name)
+    options["container"] = container_name(pod, options.get("container") or "")
+    node = pod["spec"].get("nodeName")
+    if not node:
+        return iter(())
+    request = _request("logs", pod, options)
+    connection = _open(api, node, request, f"containerLogs/{namespace}/{name}/{options['container']}")
+    return _stream(api, node, request, connection)
+
+
+def connect(api: APIServer, namespace: str, name: str, subresource: str, options: Mapping[str, Any]) -> FrameSocket:
+    """An open exec, attach or portforward; options as in PodExecOptions and its like."""
+    pod = api.registry.get(api.kind("pods"), namespace, name)
+    options = dict(options)
+    if subresource != "portforward":
+        options["container"] = container_name(pod, options.get("container") or "")
+    node = pod["spec"].get("nodeName")
+    if not node:
+        raise bad_request(f"pod {name} does not have a host assigned")
+    where = f"{subresource}/{namespace}/{name}/{options.get('container', '')}".rstrip("/")
+    return _open(api, node, _request(subresource, pod, options), where)
+
+
+def stats(api: APIServer, node: str) -> Obj:
+    """What the containers of a node use."""
+    connection = _open(api, node, {"op": "stats"}, "stats/summary")
+    try:
+        while (frame := connection.recv()) is not None:
+            if frame[0] == STDOUT:
+                found: Obj = json.loads(frame[1])
+                return found
+    finally:
+        connection.close()
+    raise _unreachable(api, node, "stats/summary", "EOF")
+
+
+def container_name(pod: Obj, wanted: str) -> str:
+    """The container that is meant. Raises ApiError BadRequest."""
+    spec, name = pod["spec"], pod["metadata"]["name"]
+    mains, inits, extra = (_names(spec.get(k)) for k in ("containers", "initContainers", "ephemeralContainers"))
+    if wanted:
+        if wanted not in (*mains, *inits, *extra):
+            raise bad_request(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    if len(mains) == 1:
+        return mains[0]
+    text = f"a container name must be specified for pod {name}, choose one of: {_listed(mains)}"
+    if inits:
+        text += f" or one of the init containers: {_listed(inits)}"
+    if extra:
+        text += f" or one of the ephemeral containers: {_listed(extra)}"
+    raise bad_request(text)
+
+
+def _names(containers: Sequence[Obj] | None) -> list[str]:
+    return [c["name"] for c in containers or []]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "[" + " ".join(names) + "]"
+
+
+def _check_log_options(name: str, options: Mapping[str, Any]) -> None:
+    """Raises ApiError Invalid."""
+    errors = []
+    tail, limit, since = options.get("tailLines"), options.get("limitBytes"), options.get("sinceSeconds")
+    if tail is not None and int(tail) < 0:
+        errors.append(_invalid("tailLines", int(tail), "must be greater than or equal to 0"))
+    if limit is not None and int(limit) < 1:
+        errors.append(_invalid("limitBytes", int(limit), "must be greater than 0"))
+    if since is not None and options.get("sinceTime"):
+        errors.append(_forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    elif since is not None and int(since) < 1:
+        errors.append(_invalid("sinceSeconds", int(since), "must be greater than 0"))
+    if errors:
+        raise invalid("PodLogOptions", "", name, errors)
+
+
+# ---------------------------------------------------------------------- the connection
+
+
+def socket_path(root: Path, node: str) -> Path:
+    """Where a node's kubelet listens."""
+    return root / "run" / f"kubelet-{node}.sock"
+
+
+def _request(operation: str, pod: Obj, options: Mapping[str, Any]) -> dict[str, Any]:
+    meta = pod["metadata"]
+    return {"op": operation, **options, "namespace": meta["namespace"], "pod": meta["name"], "uid": uid(pod)}
+
+
+def _open(api: APIServer, node: str, request: Mapping[str, Any], where: str) -> FrameSocket:
+    """Connect and have the request accepted."""
+    path = socket_path(Path(api.store.root), node)
+    try:
+        connection = FrameSocket(connect_unix(path, timeout=10.0))
+    except OSError as e:
+        raise _unreachable(api, node, where, f"dial unix {path}: connect: {_words(e)}") from None
+    try:
+        connection.send_line(dict(request))
+        answer = connection.recv_line()
+    except (OSError, FrameError):
+        connection.close()
+        raise _unreachable(api, node, where, "EOF") from None
+    if answer.get("ok"):
+        return connection
+    connection.close()
+    raise ApiError.from_status(answer.get("error") or {})
+
+
+def _unreachable(_api: APIServer, node: str, where: str, why: str) -> ApiError:
+    return ApiError(500, "", f'Get "https://{node}:10250/{where}": {why}', {"kubelet": node})
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "i/o timeout"
+    return os.strerror(error.errno).lower() if error.errno else str(error)
+
+
+def _stream(api: APIServer, node: str, request: dict[str, Any], connection: FrameSocket) -> Iterator[bytes]:
+    """The data of a log, over as many connections as it takes."""
+    cursor, upcoming, sent = "", "", 0
+    try:
+        while True:
+            while (frame := connection.recv()) is not None:
+                channel, data = frame
+                if channel == STDOUT:
+                    cursor = upcoming
+                    sent += len(data)
+                    yield data
+                elif channel == CURSOR:
+                    upcoming = data.decode()
+                elif channel == ERROR:
+                    _raise_failure(data)
+                    return
+            connection.close()
+            if not request.get("follow"):
+                return
+            if request.get("limitBytes") is not None:
+                request["limitBytes"] = max(int(request["limitBytes"]) - sent, 0)
+                sent = 0
+            connection = _again(api, node, {**request, "cursor": cursor} if cursor else request)
+    finally:
+        connection.close()
+
+
+def _again(api: APIServer, node: str, request: Mapping[str, Any]) -> FrameSocket:
+    """Wait for the agent that takes the place of the one that went."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _open(api, node, request, "containerLogs")
+        except ApiError as e:
+            if "kubelet" not in e.details or time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE)
+
+
+def _raise_failure(data: bytes) -> None:
+    status = json.loads(data)
+    if status.get("status") == "Failure":
+        raise ApiError.from_status(status)
