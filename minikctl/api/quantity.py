@@ -105,6 +105,15 @@ def from_bytes(amount: int) -> str:
 
 
 def add(a: str, b: str) -> str:
-    """The sum, written in the first one's style."""
-    nano, style = _parse(_text(a))
-    return format_nano(nano + parse(b), style)
+    """The sum, written in the first one's style; nothing has none, and takes the other's."""
+    return _combined(a, b, 1)
+
+
+def subtract(a: str, b: str) -> str:
+    """The difference, which may be negative, written as a sum is."""
+    return _combined(a, b, -1)
+
+
+def _combined(a: str, b: str, sign: int) -> str:
+    (nano, style), (more, other) = _parse(_text(a)), _parse(_text(b))
+    return format_nano(nano + sign * more, style if nano else other)

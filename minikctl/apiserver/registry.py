@@ -54,7 +54,7 @@ def storage_prefix(kind: Kind, namespace: str = "") -> str:
 class Registry:
     """The verbs over the store. `reader` answers admission plugins; `hooks` are by resource name."""
 
-    def __init__(self, store: Store, clock: Clock, rng: random.Random, reader: admission.Reader):
+    def __init__(self, store: Store, clock: Clock, rng: random.Random, reader: admission.Cluster):
         self.store = store
         self.clock = clock
         self.rng = rng

@@ -75,6 +75,14 @@ class Attributes:
     context: Context
     subresource: str = ""
     options: Obj = field(default_factory=dict)
+    gvk: tuple[str, str, str] | None = None
+    """Group, version and kind of `obj`, where the subresource has one of its own (Eviction, Scale, Binding)."""
+    reinvoked: bool = False
+    """True during the second turn of the plugins that mutate."""
+    wants_reinvocation: bool = False
+    """Set by a plugin whose change others should see."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What a plugin remembers from its first turn, by its name."""
 
 
 @dataclass(frozen=True, slots=True)

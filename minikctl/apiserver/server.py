@@ -87,7 +87,7 @@ class APIServer:
             for corrupt in listing.corrupt:
                 ctx.warn(str(corrupt))
         return {
-            "kind": f"{kind.kind}List",
+            "kind": kind.list_kind,
             "apiVersion": kind.api_version,
             "metadata": {"resourceVersion": str(rv)},
             "items": [kind.shown(o) for o in items if selection.matches(o)],
@@ -124,8 +124,8 @@ class APIServer:
         return self.registry.find(self.kind(resource), namespace, name)
 
     def read_all(self, resource: str, namespace: str = "") -> Objects:
-        """For admission: all objects of a resource."""
-        return self.store.list(storage_prefix(self.kind(resource), namespace)).items
+        """For admission: all objects of a resource that can be read, sorted by name."""
+        return self.store.glance(storage_prefix(self.kind(resource), namespace))
 
     def kind(self, resource: str) -> Kind:
         """The kind of a resource name. Raises ApiError NotFound."""

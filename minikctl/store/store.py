@@ -34,6 +34,8 @@ from minikctl.util.files import flocked, place, private_folder, temporary_beside
 from minikctl.util.jsonio import JSONError, indented, loads
 
 Obj = dict[str, Any]
+Objects = list[Obj]
+Corrupt = list[CorruptObject]
 LONG_NAME = 200
 _LOOKS, _LOOK_PAUSE = 20, 0.0001
 
@@ -160,6 +162,14 @@ class Store:
     def list(self, prefix: str) -> Listing:
         """Every object below a prefix, sorted by key. Unreadable ones are named, not raised: the rest goes on."""
         rv = self.current_rv()
+        items, corrupt = self._read_below(prefix)
+        return Listing(items, rv, corrupt)
+
+    def glance(self, prefix: str) -> Objects:
+        """The readable objects below a prefix, sorted by key, of no particular version; a microsecond where none are."""
+        return self._read_below(prefix)[0]
+
+    def _read_below(self, prefix: str) -> tuple[Objects, Corrupt]:
         items, corrupt = [], []
         for key in self.keys(prefix):
             try:
@@ -169,7 +179,7 @@ class Store:
                 continue
             if obj is not None:
                 items.append(obj)
-        return Listing(items, rv, corrupt)
+        return items, corrupt
 
     def current_rv(self) -> int:
         """The last resourceVersion whose object is in place."""

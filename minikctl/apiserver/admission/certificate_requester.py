@@ -5,11 +5,11 @@ In Kubernetes a part of the kind's own strategy, which there sees the user. Sour
 
 from __future__ import annotations
 
-from minikctl.apiserver.admission import Plugin, Reader
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
 
-def mutate(a: Attributes, _api: Reader) -> None:
+def mutate(a: Attributes, _api: Cluster) -> None:
     if a.obj is None:
         return
     user = a.context.user

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from minikctl.apiserver.admission import Plugin, Reader
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
 SECONDS = 300
 TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
-def mutate(a: Attributes, _api: Reader) -> None:
+def mutate(a: Attributes, _api: Cluster) -> None:
     if a.obj is None:
         return
     spec = a.obj["spec"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from minikctl.api.errors import forbidden, not_found
 from minikctl.api.meta import is_deleting
-from minikctl.apiserver.admission import Plugin, Reader
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
 IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
 
 
-def mutate(a: Attributes, api: Reader) -> None:
+def mutate(a: Attributes, api: Cluster) -> None:
     if a.operation == "DELETE":
         if a.kind.resource == "namespaces" and a.name in IMMORTAL:
             raise forbidden("namespaces", "", a.name, "this namespace may not be deleted")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from minikctl.api.errors import forbidden
 from minikctl.api.meta import Obj, name
-from minikctl.apiserver.admission import Plugin, Reader
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
 
-def mutate(a: Attributes, api: Reader) -> None:
+def mutate(a: Attributes, api: Cluster) -> None:
     if a.obj is None:
         return
     spec = a.obj["spec"]
@@ -34,7 +34,7 @@ def mutate(a: Attributes, api: Reader) -> None:
     spec.setdefault("preemptionPolicy", policy)
 
 
-def _global_default(api: Reader) -> Obj | None:
+def _global_default(api: Cluster) -> Obj | None:
     defaults = [c for c in api.read_all("priorityclasses.scheduling.k8s.io") if c.get("globalDefault")]
     return min(defaults, key=lambda c: int(c.get("value", 0))) if defaults else None
 

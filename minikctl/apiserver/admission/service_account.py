@@ -9,7 +9,7 @@ import random
 
 from minikctl.api.errors import forbidden, not_found
 from minikctl.api.meta import Obj, annotations_of, generate_name, name
-from minikctl.apiserver.admission import Plugin, Reader
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -38,7 +38,7 @@ def token_volume(volume_name: str) -> Obj:
     }
 
 
-def mutate(a: Attributes, api: Reader) -> None:
+def mutate(a: Attributes, api: Cluster) -> None:
     if a.obj is None or MIRROR in annotations_of(a.obj):
         return
     spec = a.obj["spec"]
