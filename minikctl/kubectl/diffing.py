@@ -15,9 +15,9 @@ from typing import Any
 
 from minikctl.api.meta import Obj
 from minikctl.kubectl.command import Invocation
-from minikctl.kubectl.go_format import quote
 from minikctl.kubectl.printers import without_managed_fields, yaml_out
 from minikctl.util.errors import Exit, UsageError
+from minikctl.util.go_format import quote
 
 PROGRAM_VARIABLE = "KUBECTL_EXTERNAL_DIFF"
 _ARGUMENT = re.compile("[a-zA-Z0-9=-]+")

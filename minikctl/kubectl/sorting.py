@@ -11,9 +11,9 @@ from functools import cmp_to_key
 from typing import Any, TypeVar
 
 from minikctl.api.quantity import QuantityError, parse
-from minikctl.kubectl import go_format
 from minikctl.kubectl.printers.custom_columns import relaxed
 from minikctl.kubectl.printers.jsonpath import JSONPath, JSONPathError
+from minikctl.util import go_format
 from minikctl.util.errors import UsageError
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from minikctl.kubectl import go_format
+from minikctl.util import go_format
 
 _PLAIN = "!plain"
 _TAG = "tag:yaml.org,2002:"

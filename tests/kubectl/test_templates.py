@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikctl.kubectl import go_format, gotemplate
+from minikctl.kubectl import gotemplate
 from minikctl.kubectl.gotemplate.printf import sprintf
 from minikctl.kubectl.printers.jsonpath import JSONPath, JSONPathError
+from minikctl.util import go_format
 
 DATA: Any = {"a": {"b": [1, 2.5, "x", None, True, {"c": "d"}]}, "n": 3, "s": "text", "z": None}
 PIECES = [

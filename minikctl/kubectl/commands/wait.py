@@ -137,7 +137,7 @@ def split_json_path(text: str) -> list[str]:
 
 def matches(results: list[list[Any]], wanted: str | None) -> bool:
     """Whether the one value found is the one wanted (None: any). Raises UsageError for more than one."""
-    from minikctl.kubectl import go_format
+    from minikctl.util import go_format
 
     if not results or not results[0]:
         return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from minikctl.api.durations import human, parse_time
 from minikctl.api.meta import Obj
-from minikctl.kubectl.go_format import sprint as go
+from minikctl.util.go_format import sprint as go
 
 __all__ = [
     "access_modes",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from minikctl.kubectl import PROGRAM
 from minikctl.kubectl.command import Invocation
-from minikctl.kubectl.go_format import quote
 from minikctl.util.errors import UsageError
+from minikctl.util.go_format import quote
 
 VARIABLES = ("KUBE_EDITOR", "EDITOR")
 DEFAULT_EDITOR = "vi"

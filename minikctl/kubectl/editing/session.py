@@ -17,11 +17,11 @@ from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.common_options import recorded
 from minikctl.kubectl.editing.editor import edit
 from minikctl.kubectl.errors import plain
-from minikctl.kubectl.go_format import quote
 from minikctl.kubectl.manifest import Document
 from minikctl.kubectl.printers import json_out, unknown_format, yaml_out
 from minikctl.kubectl.resolve import Target, from_documents
 from minikctl.util.errors import Aggregate, Exit, UsageError
+from minikctl.util.go_format import quote
 
 HEADER = """# Please edit the object below. Lines beginning with a '#' will be ignored,
 # and an empty file will abort the edit. If an error occurs while saving this file will be

@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from minikctl.kubectl import go_format
-from minikctl.kubectl.go_format import Int, quote
-from minikctl.kubectl.go_format import type_name as go_type
 from minikctl.kubectl.gotemplate.errors import TemplateError
 from minikctl.kubectl.gotemplate.functions import FUNCTIONS, MISSING, CallError, printable, truth
 from minikctl.kubectl.gotemplate.nodes import (
@@ -31,6 +28,9 @@ from minikctl.kubectl.gotemplate.nodes import (
     VariableNode,
     WordNode,
 )
+from minikctl.util import go_format
+from minikctl.util.go_format import Int, quote
+from minikctl.util.go_format import type_name as go_type
 
 MAX_DEPTH = 100
 """How deep templates may call each other (Go allows 100,000, Python's own stack does not)."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
-from minikctl.kubectl import go_format
-from minikctl.kubectl.go_format import Int
-from minikctl.kubectl.go_format import type_name as go_type
 from minikctl.kubectl.gotemplate.printf import sprintf
+from minikctl.util import go_format
+from minikctl.util.go_format import Int
+from minikctl.util.go_format import type_name as go_type
 
 
 class _Missing:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from minikctl.kubectl.go_format import quote, unicode
+from minikctl.util.go_format import quote, unicode
 
 LEFT, RIGHT = "{{", "}}"
 _SPACES = " \t\r\n"

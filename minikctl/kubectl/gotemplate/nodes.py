@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from minikctl.kubectl.go_format import quote
+from minikctl.util.go_format import quote
 
 
 @dataclass(slots=True)

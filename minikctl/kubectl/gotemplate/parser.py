@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from minikctl.kubectl.go_format import Int, quote, unquote
 from minikctl.kubectl.gotemplate.errors import TemplateError
 from minikctl.kubectl.gotemplate.functions import FUNCTIONS
 from minikctl.kubectl.gotemplate.lexer import Token, tokens
@@ -24,6 +23,7 @@ from minikctl.kubectl.gotemplate.nodes import (
     VariableNode,
     WordNode,
 )
+from minikctl.util.go_format import Int, quote, unquote
 
 _OPERANDS = frozenset(
     ("bool", "charconstant", "field", "identifier", "number", "rawstring", "string", "variable", "open")

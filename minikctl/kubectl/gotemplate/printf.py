@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from minikctl.kubectl import go_format
+from minikctl.util import go_format
 
 
 @dataclass

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
-from minikctl.kubectl import go_format
 from minikctl.kubectl.dry_run import suffix
 from minikctl.kubectl.flags import BOOL, STRING, Option
+from minikctl.util import go_format
 from minikctl.util.errors import UsageError
 
 if TYPE_CHECKING:

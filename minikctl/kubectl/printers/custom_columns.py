@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minikctl.kubectl import go_format
 from minikctl.kubectl.printers.jsonpath import JSONPath, JSONPathError
+from minikctl.util import go_format
 from minikctl.util.errors import UsageError
 
 if TYPE_CHECKING:

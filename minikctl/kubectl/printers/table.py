@@ -107,7 +107,7 @@ def cell_text(cell: Any) -> str:
         return "true" if cell else "false"
     if isinstance(cell, int):
         return str(cell)
-    from minikctl.kubectl.go_format import sprint
+    from minikctl.util.go_format import sprint
 
     return _one_line(sprint(cell))
 

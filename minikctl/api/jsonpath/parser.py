@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from minikctl.kubectl import go_format
+from minikctl.util import go_format
 
 
 class JSONPathError(ValueError):
