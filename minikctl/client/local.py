@@ -18,6 +18,7 @@ from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.table import table
 from minikctl.client.cause import because
 from minikctl.client.protocol import DeleteOptions, Stream, WriteOptions
+from minikctl.client.state_dir import load
 from minikctl.store import Compacted, Notifier, Store
 from minikctl.util.clock import Clock
 
@@ -33,9 +34,14 @@ class LocalClient:
         self._hub: Any = _SharedHub(api)
 
     @classmethod
-    def open(cls, state_dir: str, *, actor: str, fsync: bool = False, clock: Clock | None = None) -> LocalClient:
-        """On a state directory, for a process that lives on: with a notifier for its watches."""
-        store = Store(state_dir, fsync=fsync, clock=clock)
+    def open(
+        cls, state_dir: str | Path, *, actor: str, fsync: bool | None = None, clock: Clock | None = None
+    ) -> LocalClient:
+        """On a state directory, for a process that lives on: with a notifier for its watches.
+
+        fsync None: as the cluster is set.
+        """
+        store = Store(state_dir, fsync=_fsync(state_dir, fsync), clock=clock)
         store.current_rv()
         notifier = Notifier(store.journal_dir).start()
         return cls(APIServer(store, notifier=notifier, clock=clock), actor=actor, user=server.component(actor))
@@ -47,11 +53,12 @@ class LocalClient:
         *,
         actor: str,
         user: server.User = server.ADMIN,
-        fsync: bool = False,
+        fsync: bool | None = None,
         clock: Clock | None = None,
     ) -> LocalClient:
         """The same for a moment: no thread, watches poll."""
-        return cls(APIServer(Store(state_dir, fsync=fsync, clock=clock), clock=clock), actor=actor, user=user)
+        store = Store(state_dir, fsync=_fsync(state_dir, fsync), clock=clock)
+        return cls(APIServer(store, clock=clock), actor=actor, user=user)
 
     def for_actor(self, actor: str) -> LocalClient:
         """The same connection; writes are noted under another name."""
@@ -314,6 +321,13 @@ def _tables(events: Iterator[Event], kind: Kind, include: str, clock: Clock) -> 
             yield Event(event.type, obj)
     finally:
         events.close()  # type: ignore[attr-defined]
+
+
+def _fsync(state_dir: str | Path, wanted: bool | None) -> bool:
+    if wanted is not None:
+        return wanted
+    cluster = load(Path(state_dir))
+    return cluster is not None and cluster.fsync
 
 
 def _told(history: Any, after: str, follow: bool, deadline: float | None) -> Iterator[Obj]:
