@@ -138,9 +138,13 @@ def test_sigterm_ends_the_supervisor_with_its_components(daemon: Daemon) -> None
 def test_a_directory_of_others_is_not_touched(daemon: Daemon) -> None:
     daemon.root.mkdir()
     (daemon.root / "thesis.txt").write_text("precious")
-    done = daemon.run("cluster", "start", "--simulated")
-    assert done.code == 1
-    assert done.err.startswith(f"error: {daemon.root} is not a state directory of minikctl: it holds thesis.txt;")
+    for words in (("start", "--simulated"), ("restart",), ("kubeconfig",)):
+        done = daemon.run("cluster", *words)
+        assert done.code == 1
+        assert done.err.startswith(f"error: {daemon.root} is not a state directory of minikctl: it holds thesis.txt;")
+    for word in ("stop", "reset"):
+        assert daemon.run("cluster", word).out == f"There is no cluster in {daemon.root}\n"
+    assert daemon.run("get", "pods").code == 1
     assert [p.name for p in daemon.root.iterdir()] == ["thesis.txt"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minikctl.client.state_dir import is_ours
 from minikctl.cluster import start
 from minikctl.cluster.commands.cluster.start import SETTINGS, described, settings, wait
 from minikctl.kubectl import kubeconfig
@@ -11,7 +12,7 @@ from minikctl.kubectl.command import Command, Invocation
 def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
     given = settings(call)
-    if directory.is_dir():
+    if is_ours(directory):
         start.stop(directory)
     start.start(directory, **given)
     call.out(f"The cluster in {directory} is ready: {described(directory, wait(call, directory))}")

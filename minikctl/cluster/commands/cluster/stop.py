@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minikctl.client.state_dir import is_ours
 from minikctl.cluster import start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
@@ -9,7 +10,7 @@ from minikctl.kubectl.command import Command, Invocation
 
 def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
-    if not directory.is_dir():
+    if not is_ours(directory):
         call.out(f"There is no cluster in {directory}")
         return
     stopped = start.stop(directory)
