@@ -195,7 +195,7 @@ def test_exec(node):
 
 
 def test_exec_with_stdin(node):
-    assert cli(node, "exec", "-i", "web", "--", "cat", stdin="typed\n")[:2] == (0, "typed\n")
+    assert cli(node, "exec", "-i", "web", "--", "cat", stdin="typed\n") == (0, "typed\n", "")
     code, out, err = cli(node, "exec", "-it", "web", "--", "cat", stdin="typed\n")
     assert (code, out) == (0, "typed\n")
     assert err == "Unable to use a TTY - input is not a terminal or the right kind of file\n"

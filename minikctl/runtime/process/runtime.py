@@ -326,7 +326,7 @@ class ProcessRuntime:
         try:
             find_program(command[0], environment, working_dir)
             container.folder.note_exec()
-            return ExecSession(container, command, stdin=stdin, tty=tty, done=lambda: None)
+            return ExecSession(container, command, stdin=stdin, tty=tty)
         except StartRefused as e:
             text = f"failed to exec in container: exec failed: unable to start container process: {e}"
             raise StartFailure(text) from None

@@ -10,8 +10,10 @@ import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import IO
 
 from minikctl.runtime.interface import STDERR, STDOUT
 from minikctl.runtime.process.container import Container
@@ -23,46 +25,75 @@ _BACKLOG = 1024
 _ON_TERMINAL = 'tty=$1; shift; exec <>"$tty" >&0 2>&1; exec "$@"'
 
 
+class Input:
+    """The writing end of somebody's stdin. One thread may write while another closes."""
+
+    def __init__(self, fd: int, *, owned: bool = True):
+        self._fd, self._owned = fd, owned
+        self._lock = threading.Lock()
+        if fd >= 0:
+            os.set_blocking(fd, False)
+
+    def write(self, data: bytes) -> None:
+        """All of it, unless it is closed or nobody reads any more."""
+        view = memoryview(data)
+        while view:
+            try:
+                with self._lock:
+                    if self._fd < 0:
+                        return
+                    fd = self._fd
+                    view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                _wait_for_room(fd)
+            except OSError:
+                return
+
+    def close(self) -> bool:
+        """False when it was closed before."""
+        with self._lock:
+            fd, self._fd = self._fd, -1
+        if fd >= 0 and self._owned:
+            os.close(fd)
+        return fd >= 0
+
+
+def _wait_for_room(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    poll.poll(100)
+
+
 class ExecSession:
     """A command with its own pipes or its own terminal. Killed when it is closed before its end."""
 
-    def __init__(self, container: Container, argv: Sequence[str], *, stdin: bool, tty: bool, done: Callable[[], None]):
-        self._done = done
-        self._stdin = self._master = -1
+    def __init__(self, container: Container, argv: Sequence[str], *, stdin: bool, tty: bool):
+        self._master = self._slave = -1
+        self._lock = threading.Lock()
         self._outputs: dict[int, int] = {}
-        common = {
-            "cwd": container.run.working_dir,
-            "env": container.environment,
-            "start_new_session": True,
-            "umask": 0o022,
-        }
         if tty:
-            master, slave = os.openpty()
-            common["env"] = {"TERM": "xterm", **container.environment}
-            command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(slave), *argv]
-            null = subprocess.DEVNULL
-            self._process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, **common)  # type: ignore[call-overload]
-            self._slave = slave  # until the command has it open, else its end would show before it begins
-            self._master = self._stdin = master
-            self._outputs[master] = STDOUT
+            self._on_terminal(container, argv)
         else:
-            self._slave = -1
-            self._process = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                **common,  # type: ignore[call-overload]
-            )
-            self._stdin = _taken(self._process.stdin) if stdin else -1
-            self._outputs = {_taken(self._process.stdout): STDOUT, _taken(self._process.stderr): STDERR}
+            self._on_pipes(container, argv, stdin)
         self._ended = os.pidfd_open(self._process.pid)
         self._closed = os.eventfd(0, os.EFD_CLOEXEC)
         self._poll = select.poll()
         for fd in (*self._outputs, self._ended, self._closed):
             self._poll.register(fd, select.POLLIN)
         self._is_over = False
-        self._pending: list[tuple[int, bytes]] = []
+
+    def _on_terminal(self, container: Container, argv: Sequence[str]) -> None:
+        self._master, self._slave = os.openpty()  # the slave stays open: else the end would show before the beginning
+        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *argv]
+        self._process = _start(container, command, subprocess.DEVNULL, subprocess.DEVNULL, TERM="xterm")
+        self._input = Input(self._master, owned=False)
+        self._outputs[self._master] = STDOUT
+
+    def _on_pipes(self, container: Container, argv: Sequence[str], stdin: bool) -> None:
+        source = subprocess.PIPE if stdin else subprocess.DEVNULL
+        self._process = _start(container, argv, source, subprocess.PIPE)
+        self._input = Input(_taken(self._process.stdin) if stdin else -1)
+        self._outputs = {_taken(self._process.stdout): STDOUT, _taken(self._process.stderr): STDERR}
 
     def read(self) -> tuple[int, bytes] | None:
         while not self._is_over:
@@ -76,7 +107,7 @@ class ExecSession:
         return None
 
     def _take(self, fd: int) -> bytes:
-        with suppress(OSError):  # EIO: nobody has the terminal open any more
+        with suppress(OSError):  # EIO: nobody has the terminal open any more; EAGAIN cannot be
             if data := os.read(fd, _CHUNK):
                 return data
         self._poll.unregister(fd)
@@ -91,28 +122,22 @@ class ExecSession:
             with suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self.close_stdin()
-        for fd in {*self._outputs, self._master, self._slave, self._ended} - {-1}:
-            with suppress(OSError):
+        self._input.close()
+        with self._lock:
+            for fd in {*self._outputs, self._master, self._slave, self._ended, self._closed} - {-1}:
                 os.close(fd)
-        self._outputs.clear()
-        self._master = self._slave = -1
-        self._done()
+            self._outputs.clear()
+            self._master = self._slave = self._ended = self._closed = -1
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        with suppress(OSError):
-            while view and self._stdin >= 0:
-                view = view[os.write(self._stdin, view) :]
+        self._input.write(data)
 
     def close_stdin(self) -> None:
-        if self._stdin >= 0 and self._stdin != self._master:
-            os.close(self._stdin)
-        self._stdin = -1
+        self._input.close()
 
     def resize(self, width: int, height: int) -> None:
-        if self._master >= 0:
-            with suppress(OSError):
+        with self._lock, suppress(OSError):
+            if self._master >= 0:
                 fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def exit_code(self) -> int | None:
@@ -120,14 +145,30 @@ class ExecSession:
         return code if code is None or code >= 0 else 128 - code
 
     def close(self) -> None:
-        with suppress(OSError):
-            os.eventfd_write(self._closed, 1)
+        with self._lock:
+            if self._closed >= 0:
+                os.eventfd_write(self._closed, 1)
 
 
-def _taken(stream: object) -> int:
+def _start(container: Container, argv: Sequence[str], stdin: int, output: int, **env: str) -> subprocess.Popen[bytes]:
+    """A process with the container's environment, in its folder, in a session of its own."""
+    return subprocess.Popen(
+        list(argv),
+        stdin=stdin,
+        stdout=output,
+        stderr=output,
+        cwd=container.run.working_dir,
+        env={**env, **container.environment},
+        start_new_session=True,
+        umask=0o022,
+    )
+
+
+def _taken(stream: IO[bytes] | None) -> int:
     """The descriptor of a pipe, taken out of its file object."""
-    fd = os.dup(stream.fileno())  # type: ignore[attr-defined]
-    stream.close()  # type: ignore[attr-defined]
+    assert stream is not None
+    fd = os.dup(stream.fileno())
+    stream.close()
     os.set_inheritable(fd, False)
     return fd
 
@@ -138,12 +179,11 @@ class AttachSession:
     def __init__(self, container: Container, *, stdin: bool):
         self._container = container
         self._queue: queue.Queue[tuple[int, bytes] | None] = queue.Queue(_BACKLOG)
-        self._stdin = -1
+        self._input = Input(-1)
         if stdin and container.config.stdin:
             container.wait_for_main()
             with suppress(OSError):
-                self._stdin = os.open(container.folder.stdin, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-                os.set_blocking(self._stdin, True)
+                self._input = Input(os.open(container.folder.stdin, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
         container.listeners.append(self._heard)
         if container.over.is_set():
             self._heard(STDOUT, b"")
@@ -161,18 +201,11 @@ class AttachSession:
         return self._queue.get()
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        with suppress(OSError):
-            while view and self._stdin >= 0:
-                view = view[os.write(self._stdin, view) :]
+        self._input.write(data)
 
     def close_stdin(self) -> None:
         """With stdinOnce, the container's stdin ends with that of its (first) client."""
-        if self._stdin < 0:
-            return
-        os.close(self._stdin)
-        self._stdin = -1
-        if self._container.config.stdin_once and not self._container.config.tty:
+        if self._input.close() and self._container.config.stdin_once and not self._container.config.tty:
             self._container.close_stdin()
 
     def resize(self, width: int, height: int) -> None:

@@ -72,11 +72,11 @@ def relay(pipes, master, child, out):
         ready = [fd for fd, _ in poll.poll()]
         if master in ready and not copy(master, out):
             poll.unregister(master)
-        for fd in ready:
-            if pipes.get(fd) == "stdin":
-                write_all(master, os.read(fd, CHUNK))
-            elif pipes.get(fd) == "resize":
+        for fd in sorted(ready, key=lambda fd: pipes.get(fd) != "resize"):  # the size holds for what is typed after it
+            if pipes.get(fd) == "resize":
                 resize(master, os.read(fd, CHUNK))
+            elif pipes.get(fd) == "stdin":
+                write_all(master, os.read(fd, CHUNK))
         if ended in ready and master not in ready:
             return
 
