@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pexpect
@@ -37,7 +38,9 @@ def test_logs(daemon: Daemon) -> None:
     assert daemon.run("cluster", "logs", "nosuch").err.startswith(
         "error: no component is called 'nosuch'; there are: controller-manager, kubelet-simulated-nodes, supervisor"
     )
-    child = pexpect.spawn("python", ["-m", "minikctl", "cluster", "logs", "-f"], env=daemon.environment(), timeout=20)
+    child = pexpect.spawn(
+        sys.executable, ["-m", "minikctl", "cluster", "logs", "-f"], env=daemon.environment(), timeout=20
+    )
     child.expect("supervisor started")
     with layout.log_file(daemon.root, "supervisor").open("a") as f:
         f.write("a new line\n")
@@ -70,7 +73,7 @@ def test_reset_asks(daemon: Daemon) -> None:
     )
     command = ["-m", "minikctl", "cluster", "reset"]
     for answer, code in (("", 1), ("n", 1), ("y", 0)):
-        child = pexpect.spawn("python", command, env=daemon.environment(), timeout=20)
+        child = pexpect.spawn(sys.executable, command, env=daemon.environment(), timeout=20)
         child.expect("Delete every object")
         child.sendline(answer)
         child.expect(pexpect.EOF)

@@ -14,6 +14,7 @@ from minikctl.kubectl.flags import bind, scan
 from minikctl.kubectl.global_options import GLOBAL_OPTIONS
 from minikctl.util.errors import Aggregate, UsageError
 from tests.support.cluster import TestCluster
+from tests.support.ordinary_user import as_ordinary_user
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {}\n"
 
@@ -196,14 +197,14 @@ def test_every_missing_path_is_named(cluster: TestCluster) -> None:
 
 
 def test_an_unreadable_file(cluster: TestCluster, tmp_path: Path) -> None:
-    import os
-
-    if os.geteuid() == 0:
-        pytest.skip("root reads every file")
     write(tmp_path, a_yaml=POD.format("a"))
     (tmp_path / "a.yaml").chmod(0)
-    found = resolve.resolve(call(cluster, cwd=tmp_path), [], filenames=["a.yaml"])
-    assert str(found.errors[0]) == "open a.yaml: permission denied"
+
+    def check() -> None:
+        found = resolve.resolve(call(cluster, cwd=tmp_path), [], filenames=["a.yaml"])
+        assert str(found.errors[0]) == "open a.yaml: permission denied"
+
+    as_ordinary_user(tmp_path, check)
 
 
 def test_utf_16_and_byte_order_marks() -> None:

@@ -18,6 +18,7 @@ from minikctl.store import (
     StoreMoved,
     journal,
 )
+from tests.support.ordinary_user import as_ordinary_user
 
 
 def pod(name: str, **spec: object) -> dict:
@@ -227,18 +228,21 @@ def test_a_full_disk_leaves_nothing_half_written(store: Store, monkeypatch: pyte
     assert version(store.create("pods/default/b", pod("b"), actor="me")) == "2"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes to read-only folders")
 def test_a_read_only_directory_is_said_so(store: Store) -> None:
     store.create("pods/default/a", pod("a"), actor="me")
     store.close()
     for folder in (store.root, store.root / "registry/pods/default", store.journal_dir):
         folder.chmod(0o500)
     (store.root / "lock").chmod(0o400)
-    try:
+
+    def check() -> None:
         reader = Store(store.root)
         assert [o["metadata"]["name"] for o in reader.list("pods").items] == ["a"]
         with pytest.raises(StoreError, match="permission denied"):
             reader.create("pods/default/b", pod("b"), actor="me")
+
+    try:
+        as_ordinary_user(store.root, check)
     finally:
         for folder in (store.root, store.root / "registry/pods/default", store.journal_dir):
             folder.chmod(0o700)

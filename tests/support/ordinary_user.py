@@ -1,0 +1,54 @@
+"""Run a part of a test as a user for whom file permissions count: root passes over them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+NOBODY = 65534
+
+
+def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
+    """Call `check` as this user, or, when that is root, in a child process as nobody, who then owns `folder`.
+
+    Raises what `check` raises (as an AssertionError with its text, from a child).
+    """
+    if os.geteuid() != 0:
+        check()
+        return
+    import multiprocessing
+
+    fork = multiprocessing.get_context("fork")
+    answers, answer = fork.Pipe(duplex=False)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    passable = [p for p in folder.parents if not p.stat().st_mode & 0o001]
+
+    def run() -> None:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            check()
+        except BaseException as e:
+            answer.send(f"{type(e).__name__}: {e}")
+        else:
+            answer.send("")
+
+    modes = [(p, p.stat().st_mode) for p in passable]
+    try:
+        for p, mode in modes:
+            p.chmod(mode | 0o001)
+        child = fork.Process(target=run)
+        child.start()
+        answer.close()
+        try:
+            problem = answers.recv()
+        except EOFError:
+            problem = "the child process ended early"
+        child.join(30)
+    finally:
+        for p, mode in modes:
+            p.chmod(mode)
+    assert not problem, problem
