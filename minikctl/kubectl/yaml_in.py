@@ -15,8 +15,8 @@ import yaml
 
 from minikctl.util import go_format
 
-_PLAIN = "!plain"
-_TAG = "tag:yaml.org,2002:"
+PLAIN = "!plain"
+TAG_PREFIX = "tag:yaml.org,2002:"
 _MAX_NODES = 4_000_000
 """More values than this in one document, counting what aliases stand for, are an attack ("billion laughs")."""
 
@@ -40,29 +40,31 @@ class _Loader(yaml.CSafeLoader):
     """Plain scalars carry a tag of their own, so that `5` and `!!str 5` can be told apart."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {
-        None: [(_PLAIN, re.compile("", re.S))]
+        None: [(PLAIN, re.compile("", re.S))]
     }
+
+
+def compose(text: str) -> yaml.Node | None:
+    """The nodes of the first document; unquoted scalars carry the tag PLAIN. Raises yaml.YAMLError."""
+    loader = _Loader(text)
+    try:
+        return loader.get_node() if loader.check_node() else None
+    finally:
+        loader.dispose()
 
 
 def loads(text: str) -> Any:
     """The first document of `text` as JSON data; None for an empty one. Raises YAMLError."""
     try:
-        loader = _Loader(text)
-    except yaml.YAMLError as e:
-        raise YAMLError(f"yaml: {_reader_problem(e)}") from None
-    try:
-        loader.check_node()
-        node = loader.get_node()
+        node = compose(text)
     except yaml.MarkedYAMLError as e:
         raise YAMLError(_marked_problem(e, text)) from None
     except yaml.YAMLError as e:
-        raise YAMLError(f"yaml: {_reader_problem(e)}") from None
-    finally:
-        loader.dispose()
+        raise YAMLError(f"yaml: {reader_problem(e)}") from None
     return None if node is None else _Converter(text).value(node)
 
 
-def _reader_problem(error: Exception) -> str:
+def reader_problem(error: Exception) -> str:
     if isinstance(error, yaml.reader.ReaderError):
         return "control characters are not allowed" if "special characters" in str(error.reason) else str(error.reason)
     return str(error)
@@ -164,19 +166,19 @@ class _Converter:
 
 
 def _is_merge(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.value == "<<" and node.tag in (_PLAIN, _TAG + "merge")
+    return isinstance(node, yaml.ScalarNode) and node.value == "<<" and node.tag in (PLAIN, TAG_PREFIX + "merge")
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
     tag, text = node.tag, node.value
-    if tag == _PLAIN:
+    if tag == PLAIN:
         return plain(text)
-    if tag in (_TAG + "binary",):
+    if tag in (TAG_PREFIX + "binary",):
         try:
             return base64.b64decode(text, validate=False).decode("utf-8", "replace")
         except ValueError:
             raise YAMLError("yaml: !!binary value contains invalid base64 data") from None
-    kind = tag.removeprefix(_TAG)
+    kind = tag.removeprefix(TAG_PREFIX)
     if kind in ("int", "float", "bool", "null"):
         value = plain(text)
         if isinstance(value, str):
@@ -198,6 +200,8 @@ def plain(text: str) -> Any:
         return text
     if text in _SPECIAL:
         raise YAMLError(f"json: unsupported value: {_SPECIAL[text]}")
+    if first == "." and "_" in text:
+        return text  # go-yaml drops underscores behind a sign or a digit only
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(digits):
         return _integer(digits, text)
