@@ -22,18 +22,25 @@ DEFAULT_GRACE = 30
 
 
 def delete(
-    registry: Registry, kind: Kind, namespace: str, name: str, options: DeleteOptions, ctx: Context
+    registry: Registry,
+    kind: Kind,
+    namespace: str,
+    name: str,
+    options: DeleteOptions,
+    ctx: Context,
+    *,
+    admitted: bool = False,
 ) -> tuple[Obj, bool]:
     """Start or finish the deletion. Returns the object as it was last seen and whether it is gone.
 
+    `admitted`: admission has seen the request already, in the shape in which it came (an eviction).
     Raises ApiError NotFound, Conflict (preconditions), Forbidden (admission).
     """
     for _ in range(CONFLICT_TRIES):
         old = registry.get(kind, namespace, name)
         _check_preconditions(kind, name, old, options)
-        attributes = Attributes("DELETE", kind, namespace, name, None, old, ctx)
-        admission.mutate(attributes, registry.reader)
-        admission.validate(attributes, registry.reader)
+        if not admitted:
+            admission.admit(Attributes("DELETE", kind, namespace, name, None, old, ctx), registry.reader)
         new = _marked(registry, kind, old, options)
         try:
             if is_finished(kind, new):

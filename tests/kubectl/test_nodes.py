@@ -118,3 +118,42 @@ def test_drain_removes_pods(nodes: TestCluster) -> None:
     result = nodes.cli(*argv)
     assert result.out == "node/node-1 cordoned\npod/alone deleted\nnode/node-1 drained\n"
     assert [p["metadata"]["name"] for p in nodes.client.list("pods", "default")["items"]] == ["other"]
+
+
+def test_drain_evicts_and_waits_for_budgets(nodes: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes.client.create("pods", {**pod("web", nodeName="node-1")}, "default")
+    running = nodes.client.get("pods", "web", "default")
+    conditions = [{"type": "Ready", "status": "True"}]
+    nodes.client.update(
+        "pods", {**running, "status": {"phase": "Running", "conditions": conditions}}, subresource="status"
+    )
+    spec_ = {"minAvailable": 1, "selector": {}}
+    made = nodes.client.create("poddisruptionbudgets", {"metadata": {"name": "all"}, "spec": spec_}, "default")
+    status: Obj = {"observedGeneration": 1, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}
+    nodes.client.update(
+        "poddisruptionbudgets", {**made, "status": {**status, "disruptionsAllowed": 0}}, subresource="status"
+    )
+
+    def relent(_seconds: float) -> None:
+        """What would happen meanwhile: another pod has come up, and the agent ends this one at once."""
+        changed = {"status": {"disruptionsAllowed": 1}}
+        nodes.client.patch("poddisruptionbudgets", "all", changed, "default", subresource="status")
+
+    monkeypatch.setattr("time.sleep", relent)
+    dry = nodes.cli("drain", "node-1", "--force", "--dry-run=server")
+    assert dry.out.splitlines()[1] == "evicting pod default/web (server dry run)"
+    nodes.client.patch(
+        "poddisruptionbudgets", "all", {"status": {"disruptionsAllowed": 0}}, "default", subresource="status"
+    )
+    result = nodes.cli("drain", "node-1", "--force", "--grace-period=0")
+    assert result.out.splitlines() == [
+        "node/node-1 cordoned",
+        "evicting pod default/web",
+        "evicting pod default/web",
+        "pod/web evicted",
+        "node/node-1 drained",
+    ]
+    assert (
+        'error when evicting pods/"web" -n "default" (will retry after 5s): '
+        "Cannot evict pod as it would violate the pod's disruption budget."
+    ) in result.err.splitlines()

@@ -117,6 +117,12 @@ def validate(a: Attributes, api: Cluster) -> None:
         hook(a, api)
 
 
+def admit(a: Attributes, api: Cluster) -> None:
+    """Both turns at once: for requests that store nothing of what they bring. Raises ApiError."""
+    mutate(a, api)
+    validate(a, api)
+
+
 def forbidden(a: Attributes, why: str) -> ApiError:
     """The refusal of a request: `pods "web" is forbidden: …`, also for an object that has no name yet."""
     meta = (a.obj or {}).get("metadata") or {}
