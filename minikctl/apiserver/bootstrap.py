@@ -20,6 +20,7 @@ ACTOR = "kube-apiserver"
 NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 API_SERVICE_IP = "10.96.0.1"
 HTTPS_PORT = 6443
+STORAGE_CLASS = "standard"
 
 
 def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT) -> None:
@@ -27,6 +28,7 @@ def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT) -> None:
     ctx = Context(user=component("apiserver"), actor=ACTOR)
     _ensure(api, ctx, "namespaces", lambda: ({"metadata": {"name": n}} for n in NAMESPACES), NAMESPACES)
     _ensure(api, ctx, "priorityclasses", _priority_classes)
+    _ensure(api, ctx, "storageclasses", lambda: [_storage_class()], (STORAGE_CLASS,))
     _service_cidr(api, ctx)
     service = _api_service(https_port)
     _ensure(api, ctx, "services", lambda: [service], ("kubernetes",), namespace="default")
@@ -72,6 +74,20 @@ def _priority_classes() -> Iterable[Obj]:
     }
     for title, value in SYSTEM.items():
         yield {"metadata": {"name": title}, "value": value, "description": described[title]}
+
+
+def _storage_class() -> Obj:
+    """The default one: directories below the state directory."""
+    from minikctl.api.kinds.storage_class import DEFAULT_CLASS
+    from minikctl.api.volumes import OWN_PROVISIONER
+
+    return {
+        "metadata": {"name": STORAGE_CLASS, "annotations": {DEFAULT_CLASS[0]: "true"}},
+        "provisioner": OWN_PROVISIONER,
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "Immediate",
+        "allowVolumeExpansion": True,
+    }
 
 
 def _service_cidr(api: APIServer, ctx: Context) -> None:

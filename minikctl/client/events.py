@@ -21,6 +21,7 @@ from minikctl.util.clock import Clock, SystemClock
 NORMAL, WARNING = "Normal", "Warning"
 BURST, REFILL_SECONDS = 25, 300.0
 _REMEMBERED = 4096
+_NAMES = 50
 _STOP = object()
 
 
@@ -103,11 +104,10 @@ class EventRecorder:
             except ApiError as e:
                 if e.reason != "NotFound":
                     raise
-        name = f"{reference['name'][:200]}.{int(now.timestamp() * 1e6) * 1000 + len(self._seen) % 1000:x}"
         event = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"namespace": namespace},
             "involvedObject": reference,
             "reason": reason,
             "message": message[:1024],
@@ -119,10 +119,22 @@ class EventRecorder:
             "reportingComponent": self._source["component"],
             "reportingInstance": self._source.get("host", ""),
         }
-        self._client.create("events", event, namespace)
-        self._seen[identity] = {"name": name, "count": 1}
+        self._seen[identity] = {"name": self._create(event, namespace, now), "count": 1}
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
+
+    def _create(self, event: Obj, namespace: str, now: Any) -> str:
+        """Named for the object and the moment; the next name when another component has noted something just then."""
+        serial = int(now.timestamp() * 1e6) * 1000 + len(self._seen) % 1000
+        for attempt in range(_NAMES):
+            name = f"{event['involvedObject']['name'][:200]}.{serial + attempt:x}"
+            try:
+                self._client.create("events", {**event, "metadata": {**event["metadata"], "name": name}}, namespace)
+                return name
+            except ApiError as e:
+                if e.reason != "AlreadyExists" or attempt == _NAMES - 1:
+                    raise
+        raise AssertionError("unreachable")
 
     def _admit(self, about: str) -> bool:
         """A token bucket an object."""
