@@ -18,6 +18,9 @@ FORMAT = "minikctl/1"
 VARIABLE = "MINIKCTL_STATE"
 POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 
+PORTS = range(20000, 30000)
+"""Where the API server may listen: below the node ports, and what systems use for outgoing connections."""
+
 OWN_FOLDERS = ("registry", "journal", "run", "pods", "pki")
 OWN_FILES = (FILE, "lock", "kubeconfig")
 """Everything that a cluster writes into its directory."""
@@ -109,7 +112,7 @@ def ensure(state_dir: Path, **settings: Any) -> Cluster:
     _refuse_foreign(state_dir)
     uid = str(uuid.uuid4())
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    made = Cluster(uid, created, port=20000 + int(uid[:8], 16) % 10000).with_(**settings)
+    made = Cluster(uid, created, port=free_port(PORTS[int(uid[:8], 16) % len(PORTS)])).with_(**settings)
     try:
         private_folder(state_dir)
         state_dir.chmod(0o700)
@@ -124,6 +127,22 @@ def ensure(state_dir: Path, **settings: Any) -> Cluster:
     except OSError as e:
         raise EnvironmentProblem(f"cannot make the state directory {state_dir}: {e.strerror}") from None
     return made
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` on, and from the beginning again, where nobody listens on 127.0.0.1."""
+    import socket
+
+    for i in range(len(PORTS)):
+        port = PORTS[(first - PORTS.start + i) % len(PORTS)]
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise EnvironmentProblem(f"no free port from {PORTS.start} to {PORTS.stop - 1} on 127.0.0.1")
 
 
 def _refuse_foreign(state_dir: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -36,9 +37,16 @@ def preload() -> None:
     all_plugins()
 
 
-def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int) -> None:
-    """Be this component until SIGTERM. `parent_alive` is a pipe that ends when the supervisor does."""
+def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int, listener: socket.socket) -> None:
+    """Be this component until SIGTERM. `parent_alive` is a pipe that ends when the supervisor does; `listener` is the
+    socket of the API server."""
     _follow_parent(parent_alive)
+    if component.name == layout.API_SERVER:
+        from minikctl.apiserver.http import process
+
+        process.run(state_dir, listener, fsync=cluster.fsync)
+        return
+    listener.close()
     if component.name == layout.CONTROLLER_MANAGER:
         controller_manager(state_dir, cluster)
     else:

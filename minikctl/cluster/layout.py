@@ -8,6 +8,7 @@ from pathlib import Path
 from minikctl.client.state_dir import Cluster
 
 SUPERVISOR = "supervisor"
+API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
@@ -40,7 +41,7 @@ def components(cluster: Cluster) -> list[Component]:
         agents = [Component(f"{KUBELET}-{SIMULATED}", tuple(names), True)]
     else:
         agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names]
-    return [Component(CONTROLLER_MANAGER), *agents]
+    return [Component(API_SERVER), Component(CONTROLLER_MANAGER), *agents]
 
 
 def pid_file(state_dir: Path, component: str) -> Path:
@@ -54,4 +55,4 @@ def log_file(state_dir: Path, component: str) -> Path:
 def known(state_dir: Path) -> list[str]:
     """The components that have left a pid file, the supervisor first."""
     names = sorted(p.stem for p in (state_dir / "run").glob("*.pid"))
-    return sorted(names, key=lambda n: (n != SUPERVISOR, n != CONTROLLER_MANAGER, n))
+    return sorted(names, key=lambda n: (n != SUPERVISOR, n != API_SERVER, n != CONTROLLER_MANAGER, n))

@@ -12,10 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minikctl.cluster import layout, processes
 from minikctl.util.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from minikctl.client.state_dir import Cluster
 
 READY_SECONDS = 30.0
 START_SECONDS = 20.0
@@ -69,10 +74,19 @@ def start(state_dir: Path, **settings: Any) -> bool:
                     "the cluster is running with other settings; `minikctl cluster restart` takes the new ones"
                 )
             return False
+        wanted = _with_free_port(wanted)
         if wanted != cluster:
             state.save(state_dir, wanted)
-        _write_kubeconfig(state_dir)
-        _spawn(state_dir)
+        log = layout.log_file(state_dir, layout.SUPERVISOR)
+        size = log.stat().st_size if log.exists() else 0
+        child = _spawn(state_dir, log)
+        try:  # in the time that it takes to start
+            _write_certificates(state_dir)
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+        _wait_started(state_dir, child, log, size)
     return True
 
 
@@ -85,7 +99,7 @@ def write_files(state_dir: Path) -> None:
         return
     cluster = state.ensure(state_dir)
     with start_lock(state_dir):
-        _write_kubeconfig(state_dir)
+        _write_certificates(state_dir)
         prepare(state_dir, cluster)
 
 
@@ -106,22 +120,37 @@ def start_lock(state_dir: Path) -> Iterator[None]:
         raise EnvironmentProblem(f"cannot write {state_dir / 'run'}: {e.strerror}") from None
 
 
-def _write_kubeconfig(state_dir: Path) -> None:
+def _write_certificates(state_dir: Path) -> None:
+    """The certificates of the server and of the administrator, whose one is in the kubeconfig. Raises UsageError."""
+    from minikctl.apiserver.auth import pki
     from minikctl.kubectl import kubeconfig
 
-    kubeconfig.ensure_own(state_dir)
+    kubeconfig.ensure_own(state_dir, renew=True)
+    pki.server_certificate(state_dir)
 
 
-def _spawn(state_dir: Path) -> None:
-    """Start the supervisor detached, and wait until it has taken its place."""
+def _with_free_port(cluster: Cluster) -> Cluster:
+    """The cluster's port is kept as long as nobody else has it."""
+    from minikctl.client import state_dir as state
+
+    port = state.free_port(cluster.port)
+    if port != cluster.port and cluster.port:
+        sys.stderr.write(
+            f"Port {cluster.port} is in use by another program: the API server listens on {port} from now on\n"
+            "(a kubeconfig that the cluster was merged into still has the old address: "
+            "`minikctl cluster kubeconfig --merge` mends it)\n"
+        )
+    return cluster.with_(port=port)
+
+
+def _spawn(state_dir: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start the supervisor detached."""
     import subprocess
 
-    log = layout.log_file(state_dir, layout.SUPERVISOR)
     package_root = Path(__file__).resolve().parent.parent.parent
-    size = log.stat().st_size if log.exists() else 0
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "minikctl.cluster.supervisor", "--state-dir", str(state_dir)],
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -131,10 +160,14 @@ def _spawn(state_dir: Path) -> None:
         )
     finally:
         os.close(out)
+
+
+def _wait_started(state_dir: Path, child: subprocess.Popen[bytes], log: Path, log_size: int) -> None:
+    """Wait until the supervisor has taken its place. Raises EnvironmentProblem with the end of its log."""
     deadline = time.monotonic() + START_SECONDS
     while not is_running(state_dir):
         if child.poll() is not None or time.monotonic() > deadline:
-            raise EnvironmentProblem(f"the cluster did not start:\n{_tail(log, size)}\nThe log is {log}")
+            raise EnvironmentProblem(f"the cluster did not start:\n{_tail(log, log_size)}\nThe log is {log}")
         time.sleep(0.005)
     child.returncode = 0  # it lives on: nobody waits for it here
 

@@ -5,7 +5,8 @@ distances (up to 5 s) when it keeps dying; components end with their supervisor,
 directory disappears, everything that belonged to it ends.
 
 It has one thread and opens nothing that a child must not share, so that forking is safe. All modules are imported and
-the files of a new cluster are written before the first fork.
+the files of a new cluster are written before the first fork. It also holds the socket that the API server listens on:
+clients that come while that is starting, or starting again, wait for it instead of being refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import logging
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -24,6 +26,7 @@ from minikctl.client.state_dir import Cluster, load
 from minikctl.cluster import components, layout, processes
 from minikctl.cluster.layout import SUPERVISOR, Component
 from minikctl.util.errors import EnvironmentProblem
+from minikctl.util.sockets import listen_local
 
 log = logging.getLogger("supervisor")
 LOOK_SECONDS = 2.0
@@ -32,6 +35,8 @@ STOP_SECONDS = 5.0
 """What a component gets between SIGTERM and SIGKILL."""
 FIRST_DELAY, LONGEST_DELAY, GOOD_RUN = 0.1, 5.0, 10.0
 LOG_BYTES = 8 << 20
+BACKLOG = 4096
+"""Connections to the API server that nobody has accepted yet."""
 
 
 class Child:
@@ -49,9 +54,10 @@ class Child:
 class Supervisor:
     """See the module's docstring. `run` returns when everything has ended."""
 
-    def __init__(self, state_dir: Path, cluster: Cluster):
+    def __init__(self, state_dir: Path, cluster: Cluster, listener: socket.socket):
         self.state_dir = state_dir
         self.cluster = cluster
+        self.listener = listener
         self.identity = _identity(state_dir)
         self.children = [Child(c) for c in layout.components(cluster)]
         self.stopping = False
@@ -90,9 +96,12 @@ class Supervisor:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _start_due(self) -> None:
-        for child in self.children:
-            if child.process is None and child.start_due <= time.monotonic():
-                self._start(child)
+        due = [c for c in self.children if c.process is None and c.start_due <= time.monotonic()]
+        if due and _identity(self.state_dir) != self.identity:  # a component would make the directory anew
+            self.stopping = True
+            return
+        for child in due:
+            self._start(child)
 
     def _start(self, child: Child) -> None:
         pid = os.fork()
@@ -116,7 +125,7 @@ class Supervisor:
             _redirect_output(layout.log_file(self.state_dir, child.component.name))
             components.start_logging(child.component.shown)
             gc.enable()
-            components.run(child.component, self.state_dir, self.cluster, self._alive)
+            components.run(child.component, self.state_dir, self.cluster, self._alive, self.listener)
             code = 0
         except BaseException:
             log.exception("%s failed", child.component.shown)
@@ -160,6 +169,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         log.info("stopping")
+        self.listener.close()
         running = [c.process for c in self.children if c.process is not None]
         processes.end(running, STOP_SECONDS, idle=self._reap)
         kill_containers(self.state_dir)
@@ -240,7 +250,7 @@ def prepare(state_dir: Path, cluster: Cluster) -> None:
 
     client = LocalClient.on_files(state_dir, actor="minikctl-cluster", fsync=cluster.fsync)
     try:
-        bootstrap(client.api)
+        bootstrap(client.api, https_port=cluster.port)
         wanted = set(cluster.node_names())
         for node in client.list("nodes")["items"]:
             name = node["metadata"]["name"]
@@ -249,6 +259,31 @@ def prepare(state_dir: Path, cluster: Cluster) -> None:
                     client.delete("nodes", name)
     finally:
         client.close()  # its lock must not be shared with children
+
+
+def _listen(cluster: Cluster) -> socket.socket:
+    try:
+        return listen_local(cluster.port, BACKLOG)
+    except OSError as e:
+        raise EnvironmentProblem(f"cannot listen on 127.0.0.1:{cluster.port}: {e.strerror}") from None
+
+
+def _ensure_certificates(state_dir: Path) -> None:
+    """The command that starts a cluster has made them, as a rule. Made in a process of their own: the library for it
+    would weigh on all components."""
+    from minikctl.apiserver.auth import pki
+
+    if pki.complete(state_dir):
+        return
+    pid = os.fork()
+    if pid == 0:
+        try:
+            pki.server_certificate(state_dir)
+        except Exception as e:
+            log.error("cannot make the certificates: %s", e)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -269,9 +304,11 @@ def main(argv: list[str] | None = None) -> int:
         if other is not None and other.alive:
             raise EnvironmentProblem(f"a supervisor is running already, pid {other.pid}")
         _end_leftovers(state_dir)
+        listener = _listen(cluster)
         components.preload()
         prepare(state_dir, cluster)
-        supervisor = Supervisor(state_dir, cluster)
+        _ensure_certificates(state_dir)
+        supervisor = Supervisor(state_dir, cluster, listener)
         processes.write(layout.pid_file(state_dir, SUPERVISOR), processes.of(os.getpid()))
     except Exception as e:
         log.error("cannot start: %s", e, exc_info=not isinstance(e, EnvironmentProblem))

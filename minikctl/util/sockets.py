@@ -1,6 +1,6 @@
-"""Unix sockets at paths of any length.
+"""Sockets to listen on: TCP on this machine alone, and Unix sockets at paths of any length.
 
-The system takes at most 107 bytes; a longer path is reached through an open descriptor of its folder.
+The system takes at most 107 bytes as the path of a Unix socket; a longer one is reached through an open descriptor of its folder.
 """
 
 from __future__ import annotations
@@ -12,6 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MAX_PATH = 107
+LOCALHOST = "127.0.0.1"
+
+
+def listen_local(port: int, backlog: int) -> socket.socket:
+    """Listen on 127.0.0.1; port 0 takes a free one. Raises OSError when the port is taken."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio asks: no Nagle then
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((LOCALHOST, port))
+        sock.listen(backlog)
+        return sock
+    except BaseException:
+        sock.close()
+        raise
 
 
 @contextlib.contextmanager

@@ -22,7 +22,12 @@ def test_status(daemon: Daemon) -> None:
     assert shown.out.startswith(f"Cluster   running, state in {daemon.root}\nNodes     2/2 simulated nodes ready\n\n")
     found = json.loads(daemon.run("cluster", "status", "-o", "json").out)
     assert found["running"] and found["nodes"] == {"wanted": 2, "ready": 2, "simulated": True}
-    assert [c["name"] for c in found["components"]] == ["supervisor", "controller-manager", "kubelet-simulated-nodes"]
+    assert [c["name"] for c in found["components"]] == [
+        "supervisor",
+        "apiserver",
+        "controller-manager",
+        "kubelet-simulated-nodes",
+    ]
     assert all(c["state"] == "running" and c["bytes"] > 1 << 20 for c in found["components"])
     daemon.run("cluster", "stop")
     stopped = daemon.run("cluster", "status")
@@ -36,7 +41,7 @@ def test_logs(daemon: Daemon) -> None:
     one = daemon.run("cluster", "logs", "controller", "--tail=1")
     assert one.code == 0 and len(one.out.splitlines()) == 1 and not one.out.startswith("[")
     assert daemon.run("cluster", "logs", "nosuch").err.startswith(
-        "error: no component is called 'nosuch'; there are: controller-manager, kubelet-simulated-nodes, supervisor"
+        "error: no component is called 'nosuch'; there are: apiserver, controller-manager, kubelet-simulated-nodes, supervisor"
     )
     child = pexpect.spawn(
         sys.executable, ["-m", "minikctl", "cluster", "logs", "-f"], env=daemon.environment(), timeout=20

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any, Protocol
 
 from minikctl import KUBERNETES_VERSION
@@ -59,6 +62,12 @@ class Application:
         self.address = address
         self.resources = Resources(api, cache)
         self.metrics = Metrics(cache)
+        self._streams: set[asyncio.Future[None]] = set()
+
+    def end_streams(self) -> None:
+        """Let every stream end as if its time were over: the server is about to stop."""
+        for stream in self._streams:
+            stream.cancel()
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -93,7 +102,7 @@ class Application:
             log.exception("%s %s", request.method, request.path)
             error = ApiError(500, "InternalError", f"Internal error occurred: {type(e).__name__}: {e}")
             response = error_response(request, error)
-        await _send(request, response, receive, send)
+        await self._send(request, response, receive, send)
         self.metrics.end(started, request.method, target, response.status)
 
     async def _respond(self, request: Request, target: Target | None) -> Response:
@@ -118,6 +127,21 @@ class Application:
         if kind is None:
             raise no_such_resource()
         return kind
+
+    async def _send(self, request: Request, response: Response, receive: Any, send: Send) -> None:
+        await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
+        if response.stream is None:
+            body = b"" if request.method == "HEAD" else response.body
+            await send({"type": "http.response.body", "body": body})
+            return
+        ended = asyncio.ensure_future(_disconnect(receive))
+        self._streams.add(ended)
+        try:
+            await _pump(response.stream, ended, send)
+        finally:
+            self._streams.discard(ended)
+            ended.cancel()
+            await response.stream.aclose()  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------ everything but resources
 
@@ -210,7 +234,11 @@ async def _lifespan(receive: Any, send: Send) -> None:
 
 
 def _headers(request: Request, response: Response) -> list[tuple[bytes, bytes]]:
-    headers = [(b"content-type", response.media_type.encode()), (b"cache-control", b"no-cache, private")]
+    headers = [
+        (b"content-type", response.media_type.encode()),
+        (b"cache-control", b"no-cache, private"),
+        (b"date", _date(int(time.time()))),
+    ]
     if response.stream is None:
         headers.append((b"content-length", str(len(response.body)).encode()))
     for name, value in response.headers.items():
@@ -221,35 +249,27 @@ def _headers(request: Request, response: Response) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def _send(request: Request, response: Response, receive: Any, send: Send) -> None:
-    await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
-    if response.stream is None:
-        body = b"" if request.method == "HEAD" else response.body
-        await send({"type": "http.response.body", "body": body})
-        return
-    gone = asyncio.ensure_future(_disconnect(receive))
-    try:
-        await _pump(response.stream, gone, send)
-    finally:
-        gone.cancel()
-        await response.stream.aclose()  # type: ignore[attr-defined]
-
-
-async def _pump(stream: Any, gone: asyncio.Future[None], send: Send) -> None:
-    """Send what the stream yields until it ends or the client is gone."""
+async def _pump(stream: Any, ended: asyncio.Future[None], send: Send) -> None:
+    """Send what the stream yields until it, or what is to end it, is done: the client is gone, the server stops."""
     await send({"type": "http.response.body", "body": b"", "more_body": True})
     while True:
         following = asyncio.ensure_future(anext(stream, None))
-        await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done():
+        await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            await send({"type": "http.response.body", "body": b""})
             return
         chunk = following.result()
         if chunk is None:
             await send({"type": "http.response.body", "body": b""})
             return
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+@lru_cache(maxsize=2)
+def _date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 async def _disconnect(receive: Any) -> None:

@@ -32,6 +32,8 @@ class Request:
     headers: dict[str, str]
     receive: Receive
     peer_certificate: Mapping[str, Any] | None = None
+    impersonation: list[tuple[str, str]] = field(default_factory=list)
+    """The Impersonate-* headers, each as it came: groups may hold commas."""
     user: User = field(default_factory=lambda: User("system:anonymous", ("system:unauthenticated",)))
     warnings: list[str] = field(default_factory=list)
 
@@ -39,9 +41,12 @@ class Request:
     def of(cls, scope: Mapping[str, Any], receive: Receive) -> Request:
         queries = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         headers: dict[str, str] = {}
+        impersonation: list[tuple[str, str]] = []
         for name, value in scope["headers"]:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             headers[key] = f"{headers[key]},{text}" if key in headers else text
+            if key.startswith("impersonate-"):
+                impersonation.append((key, text))
         raw = scope.get("raw_path") or scope["path"].encode()
         return cls(
             method=scope.get("method", "GET"),
@@ -51,6 +56,7 @@ class Request:
             headers=headers,
             receive=receive,
             peer_certificate=(scope.get("state") or {}).get("peer_certificate"),
+            impersonation=impersonation,
         )
 
     def flag(self, name: str) -> bool:

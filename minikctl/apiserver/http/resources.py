@@ -83,7 +83,7 @@ class Resources:
             head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
         else:
             items = [kind.shown(item.object) for _, item in page.items]
-            head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version}
+            head = {"kind": kind.list_kind, "apiVersion": kind.api_version}
         return {**head, "metadata": page.metadata, "items": items}
 
     async def _watch(self, request: Request, target: Target, kind: Kind) -> Response:
@@ -198,8 +198,8 @@ def _partial(obj: Obj, *, stamped: bool) -> Obj:
 
 def _encoded(kind: Kind, page: Page) -> bytes:
     """A list put together from objects that are encoded already. Items of built-in lists go without their kind."""
-    head = b'{"kind":"%sList","apiVersion":"%s","metadata":%s,"items":[' % (
-        kind.kind.encode(),
+    head = b'{"kind":"%s","apiVersion":"%s","metadata":%s,"items":[' % (
+        kind.list_kind.encode(),
         kind.api_version.encode(),
         compact(page.metadata),
     )

@@ -1,0 +1,42 @@
+"""The process kube-apiserver: the API server as a library, its cache, and the HTTPS server before them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from pathlib import Path
+
+from minikctl.apiserver.auth.authorizer import Authorizer
+from minikctl.apiserver.auth.policies import CachedPolicies
+from minikctl.apiserver.cache import WatchCache
+from minikctl.apiserver.http import server
+from minikctl.apiserver.http.access import ClusterAccess
+from minikctl.apiserver.http.app import Application
+from minikctl.apiserver.hub import JournalHub
+from minikctl.apiserver.server import APIServer
+from minikctl.store import Notifier, Store
+
+log = logging.getLogger("apiserver")
+
+
+def run(state_dir: Path, listener: socket.socket, *, fsync: bool = False) -> None:
+    """Serve a state directory until SIGTERM. Raises FileNotFoundError when it has gone meanwhile."""
+    context = server.tls(state_dir)
+    server.raise_file_limit()
+    store = Store(state_dir, fsync=fsync)
+    store.current_rv()
+    notifier = Notifier(store.journal_dir).start()
+    api = APIServer(store, notifier=notifier)
+    hub = JournalHub(api)
+    address = "{}:{}".format(*listener.getsockname())
+    access = ClusterAccess(api, Authorizer(CachedPolicies(api, hub)))
+    app = Application(api, WatchCache(api, hub), access, address=address)
+    https = server.make(app, context, app.end_streams)
+    log.info("serving https://%s", address)
+    try:
+        asyncio.run(https.serve(sockets=[listener]))
+    finally:
+        hub.stop()
+        notifier.stop()
+        store.close()
