@@ -1,0 +1,1 @@
+"""Kubernetes' CEL functions, one file a library: each has `FUNCTIONS`."""
