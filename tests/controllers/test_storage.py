@@ -113,7 +113,7 @@ def test_a_claim_grows_when_its_class_allows_it(plane: ControlPlane) -> None:
     assert plane.cluster.client.get(PVC, "data", "default")["status"]["capacity"] == {"storage": "3Gi"}
     assert made_for(plane)["spec"]["capacity"] == {"storage": "3Gi"}
     assert {"Resizing", "VolumeResizeSuccessful"} <= set(said(plane))
-    with pytest.raises(ApiError, match="field can not be less than status.capacity"):
+    with pytest.raises(ApiError, match=r"field can not be less than status.capacity"):
         plane.cluster.client.patch(PVC, "data", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}, "default")
     plane.assert_at_rest()
 
@@ -124,7 +124,7 @@ def test_a_claim_does_not_grow_otherwise(plane: ControlPlane) -> None:
     with pytest.raises(ApiError, match="only dynamically provisioned pvc can be resized"):
         plane.cluster.client.patch(PVC, "data", more, "default")
     plane.cluster.client.create(PVC, claim("open", storageClassName="other"), "default")
-    with pytest.raises(ApiError, match="Only bound persistent volume claims can be expanded|spec: Forbidden"):
+    with pytest.raises(ApiError, match=r"Only bound persistent volume claims can be expanded|spec: Forbidden"):
         plane.cluster.client.patch(PVC, "open", more, "default")
 
 
