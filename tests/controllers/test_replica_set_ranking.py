@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from minikctl.api.meta import Obj, name
-from minikctl.controllers.replica_set.ranking import deletion_cost, pods_to_delete
+from minikctl.controllers.common.ranking import deletion_cost, pods_to_delete
 from tests.controllers.objects import NOW, pod
 
 

@@ -99,9 +99,12 @@ def classify(owner: Obj, obj: Obj, matches: bool) -> Claim:
 class RefManager:
     """Claims objects of one kind for one owner, within one sync."""
 
-    def __init__(self, client: Client, owner_kind: Kind, owner: Obj, kind: Kind, selector: Selector):
+    def __init__(
+        self, client: Client, owner_kind: Kind, owner: Obj, kind: Kind, selector: Selector, finalizer: str = ""
+    ):
+        """finalizer: what an object carries for as long as it is claimed."""
         self._client, self._owner_kind, self._owner, self._kind = client, owner_kind, owner, kind
-        self._selector = selector
+        self._selector, self._finalizer = selector, finalizer
         self._may_adopt = False
 
     def claim(self, candidates: Objects) -> Objects:
@@ -129,17 +132,19 @@ class RefManager:
 
     def _adopt(self, obj: Obj) -> Obj:
         self._check_may_adopt(obj)
-        return self._write(obj, [*owner_references(obj), owner_reference(self._owner)])
+        return self._write(obj, [*owner_references(obj), owner_reference(self._owner)], claimed=True)
 
     def _release(self, obj: Obj) -> None:
         self._write(obj, [r for r in owner_references(obj) if r.get("uid") != uid(self._owner)])
 
-    def _write(self, obj: Obj, references: list[Obj]) -> Obj:
+    def _write(self, obj: Obj, references: list[Obj], *, claimed: bool = False) -> Obj:
         """The version in the patch makes it fail when the object has changed since."""
-        patch = {
-            "metadata": {"resourceVersion": obj["metadata"]["resourceVersion"], "ownerReferences": references or None}
-        }
-        return self._client.patch(self._kind, name(obj), patch, namespace(obj))
+        version = obj["metadata"]["resourceVersion"]
+        metadata: Obj = {"resourceVersion": version, "ownerReferences": references or None}
+        if self._finalizer:
+            others = [f for f in obj["metadata"].get("finalizers") or [] if f != self._finalizer]
+            metadata["finalizers"] = [*others, self._finalizer] if claimed else others or None
+        return self._client.patch(self._kind, name(obj), {"metadata": metadata}, namespace(obj))
 
     def _check_may_adopt(self, obj: Obj) -> None:
         """Ask the server, not the cache, whether the owner still lives: what a dead owner adopts is deleted next."""

@@ -14,10 +14,10 @@ from minikctl.client import Client
 from minikctl.client.events import EventRecorder
 
 
-def pod_from_template(template: Obj, owner: Obj) -> Obj:
-    """A new pod as the template says, controlled by the owner, its name to be generated from the owner's."""
+def pod_from_template(template: Obj, owner: Obj, generate_name: str = "") -> Obj:
+    """A new pod as the template says, controlled by the owner, its name to be generated (from the owner's)."""
     given = template.get("metadata", {})
-    metadata: Obj = {"generateName": _prefix(name(owner))}
+    metadata: Obj = {"generateName": generate_name or _prefix(name(owner))}
     metadata |= {f: given[f] for f in ("labels", "annotations", "finalizers") if given.get(f)}
     metadata["ownerReferences"] = [owner_reference(owner)]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template.get("spec", {})}
@@ -34,10 +34,10 @@ class PodControl:
     def __init__(self, client: Client, recorder: EventRecorder):
         self._client, self._recorder = client, recorder
 
-    def create(self, owner: Obj, template: Obj) -> Obj:
+    def create(self, owner: Obj, template: Obj, generate_name: str = "") -> Obj:
         """Raises ApiError; one that says that the namespace is being deleted is not worth an Event."""
         try:
-            pod = self._client.create("pods", pod_from_template(template, owner), namespace(owner))
+            pod = self._client.create("pods", pod_from_template(template, owner, generate_name), namespace(owner))
         except ApiError as e:
             if not is_namespace_terminating(e):
                 self._recorder.warning(owner, "FailedCreate", f"Error creating: {e.message}")

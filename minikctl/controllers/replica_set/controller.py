@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, Objects, controller_of, is_deleting, key, name, namespace, uid
-from minikctl.controllers.common import ownership, pods
+from minikctl.controllers.common import ownership, pods, ranking
 from minikctl.controllers.common.expectations import Expectations
 from minikctl.controllers.common.pod_control import is_namespace_terminating, slow_start
 from minikctl.controllers.common.workload import RETRY_SECONDS, WorkloadController
-from minikctl.controllers.replica_set import ranking, status
+from minikctl.controllers.replica_set import status
 
 BURST_REPLICAS = 500
 """How many pods one sync creates or deletes at most."""
