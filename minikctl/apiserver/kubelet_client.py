@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds for which a log that is being followed waits for its node's agent to come back."""
-_PAUSE = 0.05
+PAUSE = 0.05
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to a node's kubelet. `where` is its path on a kubelet's port, for messages."""
+
+    node: str
+    request: Mapping[str, Any]
+    where: str
 
 
 def logs(api: APIServer, namespace: str, name: str, options: Mapping[str, Any]) -> Iterator[bytes]:
@@ -33,20 +44,31 @@ def logs(api: APIServer, namespace: str, name: str, options: Mapping[str, Any]) 
 
     A log that is followed goes on when the node's agent is restarted.
     """
+    call = log_call(api, namespace, name, options)
+    if call is None:
+        return iter(())
+    return _stream(api, call, open_call(api, call))
+
+
+def log_call(api: APIServer, namespace: str, name: str, options: Mapping[str, Any]) -> Call | None:
+    """The request that reads a log; None while the pod is on no node."""
     options = dict(options)
     _check_log_options(name, options)
     pod = api.registry.get(api.kind("pods"), namespace, name)
     options["container"] = container_name(pod, options.get("container") or "")
     node = pod["spec"].get("nodeName")
     if not node:
-        return iter(())
-    request = _request("logs", pod, options)
-    connection = _open(api, node, request, f"containerLogs/{namespace}/{name}/{options['container']}")
-    return _stream(api, node, request, connection)
+        return None
+    return Call(node, _request("logs", pod, options), f"containerLogs/{namespace}/{name}/{options['container']}")
 
 
 def connect(api: APIServer, namespace: str, name: str, subresource: str, options: Mapping[str, Any]) -> FrameSocket:
     """An open exec, attach or portforward; options as in PodExecOptions and its like."""
+    return open_call(api, session_call(api, namespace, name, subresource, options))
+
+
+def session_call(api: APIServer, namespace: str, name: str, subresource: str, options: Mapping[str, Any]) -> Call:
+    """The request that opens an exec, attach or portforward."""
     pod = api.registry.get(api.kind("pods"), namespace, name)
     options = dict(options)
     if subresource != "portforward":
@@ -55,12 +77,12 @@ def connect(api: APIServer, namespace: str, name: str, subresource: str, options
     if not node:
         raise bad_request(f"pod {name} does not have a host assigned")
     where = f"{subresource}/{namespace}/{name}/{options.get('container', '')}".rstrip("/")
-    return _open(api, node, _request(subresource, pod, options), where)
+    return Call(node, _request(subresource, pod, options), where)
 
 
 def stats(api: APIServer, node: str) -> Obj:
     """What the containers of a node use."""
-    connection = _open(api, node, {"op": "stats"}, "stats/summary")
+    connection = open_call(api, Call(node, {"op": "stats"}, "stats/summary"))
     try:
         while (frame := connection.recv()) is not None:
             if frame[0] == STDOUT:
@@ -68,7 +90,7 @@ def stats(api: APIServer, node: str) -> Obj:
                 return found
     finally:
         connection.close()
-    raise _unreachable(api, node, "stats/summary", "EOF")
+    raise unreachable(node, "stats/summary", "EOF")
 
 
 def container_name(pod: Obj, wanted: str) -> str:
@@ -126,26 +148,31 @@ def _request(operation: str, pod: Obj, options: Mapping[str, Any]) -> dict[str, 
     return {"op": operation, **options, "namespace": meta["namespace"], "pod": meta["name"], "uid": uid(pod)}
 
 
-def _open(api: APIServer, node: str, request: Mapping[str, Any], where: str) -> FrameSocket:
-    """Connect and have the request accepted."""
-    path = socket_path(Path(api.store.root), node)
+def dial(api: APIServer, call: Call) -> socket.socket:
+    """A connection to a node's kubelet. Raises ApiError."""
+    path = socket_path(Path(api.store.root), call.node)
     try:
-        connection = FrameSocket(connect_unix(path, timeout=10.0))
+        return connect_unix(path, timeout=10.0)
     except OSError as e:
-        raise _unreachable(api, node, where, f"dial unix {path}: connect: {_words(e)}") from None
+        raise unreachable(call.node, call.where, f"dial unix {path}: connect: {_words(e)}") from None
+
+
+def open_call(api: APIServer, call: Call) -> FrameSocket:
+    """Connect and have the request accepted."""
+    connection = FrameSocket(dial(api, call))
     try:
-        connection.send_line(dict(request))
+        connection.send_line(dict(call.request))
         answer = connection.recv_line()
     except (OSError, FrameError):
         connection.close()
-        raise _unreachable(api, node, where, "EOF") from None
+        raise unreachable(call.node, call.where, "EOF") from None
     if answer.get("ok"):
         return connection
     connection.close()
     raise ApiError.from_status(answer.get("error") or {})
 
 
-def _unreachable(_api: APIServer, node: str, where: str, why: str) -> ApiError:
+def unreachable(node: str, where: str, why: str) -> ApiError:
     return ApiError(500, "", f'Get "https://{node}:10250/{where}": {why}', {"kubelet": node})
 
 
@@ -155,46 +182,71 @@ def _words(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
-def _stream(api: APIServer, node: str, request: dict[str, Any], connection: FrameSocket) -> Iterator[bytes]:
+class LogReading:
+    """How far a log has been read, so that reading can go on over another connection."""
+
+    def __init__(self, call: Call):
+        self._call = call
+        self._cursor, self._upcoming, self._sent = "", "", 0
+        self.is_over = False
+
+    def take(self, frame: tuple[int, bytes]) -> bytes:
+        """What the frame holds of the log. Raises ApiError when it holds a failure."""
+        channel, data = frame
+        if channel == STDOUT:
+            self._cursor = self._upcoming
+            self._sent += len(data)
+            return data
+        if channel == CURSOR:
+            self._upcoming = data.decode()
+        elif channel == ERROR:
+            self.is_over = True
+            status = json.loads(data)
+            if status.get("status") == "Failure":
+                raise ApiError.from_status(status)
+        return b""
+
+    def again(self) -> Call | None:
+        """The request for the rest after a connection was lost; None when nobody waits for more."""
+        request = dict(self._call.request)
+        if self.is_over or not request.get("follow"):
+            return None
+        if self._cursor:
+            request["cursor"] = self._cursor
+        if request.get("limitBytes") is not None:
+            request["limitBytes"] = max(int(request["limitBytes"]) - self._sent, 0)
+        return replace(self._call, request=request)
+
+
+def may_come_back(error: ApiError, deadline: float) -> bool:
+    """Whether to try again to reach a kubelet, until `deadline` on the monotonic clock."""
+    return "kubelet" in error.details and time.monotonic() < deadline
+
+
+def _stream(api: APIServer, call: Call, connection: FrameSocket) -> Iterator[bytes]:
     """The data of a log, over as many connections as it takes."""
-    cursor, upcoming, sent = "", "", 0
+    reading = LogReading(call)
     try:
         while True:
-            while (frame := connection.recv()) is not None:
-                channel, data = frame
-                if channel == STDOUT:
-                    cursor = upcoming
-                    sent += len(data)
+            while not reading.is_over and (frame := connection.recv()) is not None:
+                if data := reading.take(frame):
                     yield data
-                elif channel == CURSOR:
-                    upcoming = data.decode()
-                elif channel == ERROR:
-                    _raise_failure(data)
-                    return
             connection.close()
-            if not request.get("follow"):
+            rest = reading.again()
+            if rest is None:
                 return
-            if request.get("limitBytes") is not None:
-                request["limitBytes"] = max(int(request["limitBytes"]) - sent, 0)
-                sent = 0
-            connection = _again(api, node, {**request, "cursor": cursor} if cursor else request)
+            connection = _again(api, rest)
     finally:
         connection.close()
 
 
-def _again(api: APIServer, node: str, request: Mapping[str, Any]) -> FrameSocket:
+def _again(api: APIServer, call: Call) -> FrameSocket:
     """Wait for the agent that takes the place of the one that went."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            return _open(api, node, request, "containerLogs")
+            return open_call(api, call)
         except ApiError as e:
-            if "kubelet" not in e.details or time.monotonic() > deadline:
+            if not may_come_back(e, deadline):
                 raise
-        time.sleep(_PAUSE)
-
-
-def _raise_failure(data: bytes) -> None:
-    status = json.loads(data)
-    if status.get("status") == "Failure":
-        raise ApiError.from_status(status)
+        time.sleep(PAUSE)

@@ -20,8 +20,9 @@ from typing import Any
 
 from minikctl.api.errors import ApiError, bad_request, not_found
 from minikctl.api.meta import Obj, uid
-from minikctl.kubelet import logs
+from minikctl.kubelet import logs, portforward
 from minikctl.kubelet.kubelet import Kubelet
+from minikctl.kubelet.portforward import SUCCESS
 from minikctl.runtime.interface import (
     CREATED,
     EXITED,
@@ -38,7 +39,6 @@ from minikctl.util.sockets import listen_unix
 
 log = logging.getLogger("kubelet")
 Request = Mapping[str, Any]
-SUCCESS: Obj = {"metadata": {}, "status": "Success"}
 
 
 def socket_path(state_dir: Path, node: str) -> Path:
@@ -312,36 +312,8 @@ def _portforward(kubelet: Kubelet, request: Request) -> Begun:
     state = kubelet.runtime.pod_state(find_pod(kubelet, request))
     if state.sandbox is None:
         raise ApiError(500, "", "the pod has no network yet")
-    port = int(request.get("port") or 0)
-    try:
-        target = kubelet.runtime.dial(state.sandbox.id, "", port, 10.0)
-    except OSError as e:
-        text = f"failed to connect to localhost:{port} inside the pod: {e.strerror or e}"
-        raise ApiError(500, "", text) from None
-    return lambda connection: _pipe(target, connection)
-
-
-def _pipe(target: socket.socket, connection: FrameSocket) -> None:
-    target.settimeout(None)
-
-    def listen() -> None:
-        with contextlib.suppress(OSError):
-            while (frame := connection.recv()) is not None:
-                if frame[0] == STDIN:
-                    target.sendall(frame[1])
-                elif frame[0] == CLOSE:
-                    target.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
-
-    threading.Thread(target=listen, name="kubelet-portforward", daemon=True).start()
-    try:
-        with contextlib.suppress(ConnectionError):
-            while data := target.recv(65536):
-                connection.send(STDOUT, data)
-        connection.send(ERROR, json.dumps(SUCCESS).encode())
-    finally:
-        target.close()
+    target = portforward.dial(kubelet.runtime, state.sandbox.id, request)
+    return lambda connection: portforward.pipe(target, connection)
 
 
 def _stats(kubelet: Kubelet, _request: Request) -> Begun:

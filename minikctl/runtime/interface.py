@@ -24,6 +24,8 @@ from typing import Any, Protocol
 CREATED, RUNNING, EXITED = "CREATED", "RUNNING", "EXITED"
 READY, NOT_READY = "READY", "NOTREADY"
 STDOUT, STDERR = 1, 2
+LOCALHOST = "localhost"
+"""For `Runtime.dial`: the pod's own loopback."""
 """Channels of output, numbered as in Kubernetes' remote command protocol."""
 
 Notify = Callable[[str], None]
@@ -313,5 +315,6 @@ class Runtime(Protocol):
     def attach(self, container_id: str, *, stdin: bool) -> Session: ...
 
     def dial(self, sandbox_id: str, host: str, port: int, timeout: float) -> socket.socket:
-        """Connect from where the pod's network can be reached. Raises OSError."""
+        """Connect from where the pod's network can be reached: to the pod's address when `host` is empty, to its own
+        loopback when it is LOCALHOST. Raises OSError."""
         ...

@@ -18,7 +18,7 @@ STDIN, STDOUT, STDERR, ERROR, RESIZE, CURSOR, CLOSE = 0, 1, 2, 3, 4, 5, 255
 """CURSOR is our own: where in a log the data of the next frame ends."""
 MAX_PAYLOAD = 16 * 1024 * 1024
 MAX_LINE = 1024 * 1024
-_HEAD = struct.Struct(">BI")
+HEAD = struct.Struct(">BI")
 
 
 class FrameError(Exception):
@@ -56,7 +56,7 @@ class FrameSocket:
     def send(self, channel: int, data: bytes) -> None:
         """Raises OSError when the other side is gone."""
         with self._sending:
-            self._sock.sendall(_HEAD.pack(channel, len(data)) + data)
+            self._sock.sendall(HEAD.pack(channel, len(data)) + data)
 
     def close_channel(self, channel: int) -> None:
         """Say that nothing more comes on a channel."""
@@ -64,15 +64,15 @@ class FrameSocket:
 
     def recv(self) -> tuple[int, bytes] | None:
         """The next frame; None when the other side has ended (wherever: a lost peer is no error here)."""
-        if not self._need(_HEAD.size):
+        if not self._need(HEAD.size):
             return None
-        channel, length = _HEAD.unpack_from(self._buffer)
+        channel, length = HEAD.unpack_from(self._buffer)
         if length > MAX_PAYLOAD:
             raise FrameError(f"a frame of {length} bytes")
-        if not self._need(_HEAD.size + length):
+        if not self._need(HEAD.size + length):
             return None
-        data = bytes(self._buffer[_HEAD.size : _HEAD.size + length])
-        del self._buffer[: _HEAD.size + length]
+        data = bytes(self._buffer[HEAD.size : HEAD.size + length])
+        del self._buffer[: HEAD.size + length]
         return channel, data
 
     def _need(self, size: int) -> bool:

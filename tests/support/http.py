@@ -14,6 +14,7 @@ from minikctl.apiserver.cache import WatchCache
 from minikctl.apiserver.http.app import Application
 from minikctl.apiserver.http.messages import Request
 from minikctl.apiserver.http.routing import Target
+from minikctl.apiserver.http.websocket_protocol import WebSocketProtocol
 from minikctl.apiserver.hub import JournalHub
 from minikctl.apiserver.request import ADMIN, User
 from tests.support.cluster import TestCluster
@@ -39,7 +40,16 @@ def serving(cluster: TestCluster) -> Iterator[str]:
     hub = JournalHub(cluster.api)
     app: Any = Application(cluster.api, WatchCache(cluster.api, hub), Open())
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", http="httptools", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        http="httptools",
+        ws=WebSocketProtocol,
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -202,9 +202,9 @@ def make(application: Any, context: ssl.SSLContext | None, end_streams: Callable
 
 def _websocket(**parts: Any) -> asyncio.Protocol:
     """The protocol of a connection that becomes a WebSocket: imported by the first one, 2 MB."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    from minikctl.apiserver.http.websocket_protocol import WebSocketProtocol
 
-    return WebSocketsSansIOProtocol(**parts)
+    return WebSocketProtocol(**parts)
 
 
 def raise_file_limit() -> None:

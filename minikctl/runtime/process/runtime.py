@@ -6,6 +6,7 @@ Not isolated: files, processes, the network beyond the address. See `limitations
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -20,6 +21,7 @@ from typing import Any
 
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
 from minikctl.runtime.interface import (
+    LOCALHOST,
     NOT_READY,
     READY,
     RUNNING,
@@ -36,8 +38,8 @@ from minikctl.runtime.interface import (
     StartFailure,
     Stats,
 )
-from minikctl.runtime.process import proc
-from minikctl.runtime.process.container import MARK, Container, of_shim
+from minikctl.runtime.process import listeners, proc
+from minikctl.runtime.process.container import MARK, Container, of_container, of_shim
 from minikctl.runtime.process.folder import PodsFolder, config_from, remove_tree
 from minikctl.runtime.process.images import ProcessImages
 from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, resolve
@@ -358,7 +360,19 @@ class ProcessRuntime:
 
     def dial(self, sandbox_id: str, host: str, port: int, timeout: float) -> socket.socket:
         sandbox = self._sandbox(sandbox_id)
+        if host == LOCALHOST:
+            return self._dial_localhost(sandbox_id, port, timeout)
         return socket.create_connection((host or sandbox.ip or self._host_ip, port), timeout)
+
+    def _dial_localhost(self, sandbox_id: str, port: int, timeout: float) -> socket.socket:
+        """All pods share this machine's loopback: only a listener of the pod's own counts."""
+        processes = proc.everything()
+        for container in self._of_sandbox(sandbox_id):
+            if container.state == RUNNING:
+                own = of_container(container.mark, container.folder.process("shim"), processes)
+                if address := listeners.address_of(port, [p.pid for p in own]):
+                    return socket.create_connection((address, port), timeout)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 # ---------------------------------------------------------------------- the machine
