@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -133,15 +134,18 @@ def _crash_log(error: Exception, argv: Sequence[str]) -> str:
     return f"error: this is a bug in minikctl: {type(error).__name__}: {error}\nThe details are in {path}\n"
 
 
+def _ensure_running(state_dir: Path) -> None:
+    from minikctl.cluster import start
+
+    start.ensure_running(state_dir)
+
+
 def main() -> None:
     """The console script."""
     import gc
 
     gc.disable()  # a command lives for a moment: collecting cycles costs more than it frees
-    env = Environment()
-    from minikctl.cluster import start
-
-    env.ensure_running = start.ensure_running
+    env = Environment(ensure_running=_ensure_running)
     code = run(sys.argv[1:], env)
     try:
         sys.stdout.flush()

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from minikctl.kubectl.connection import Connection
 
 Run = Callable[["Invocation"], int | None]
-Completer = Callable[["Invocation", str], Sequence[str]]
-"""(the words so far, the word being typed) → candidates; `word<TAB>description` where there is something to say."""
+Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str]]
+"""What may stand as an argument: words, the name of a source of words, or a function (the words so far, the word being
+typed) → candidates, `word<TAB>description` where there is something to say. See `minikctl.kubectl.completion`."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Option:
 
     type: one of the constants above; `strings` splits at commas, `stringArray` does not.
     no_value: what the flag means when it stands alone (`--dry-run` → unchanged); such a flag needs `=` for a value.
-    complete: words, or a function (invocation, prefix) → words, for shell completion.
+    complete: what completes its value (see `minikctl.kubectl.completion`).
     """
 
     name: str

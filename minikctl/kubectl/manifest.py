@@ -25,8 +25,16 @@ URL_TRIES = 3
 def filename_options(purpose: str) -> tuple[Option, ...]:
     """-f, -R and -k, with a help text that says what the files are for."""
     return (
-        Option("filename", LIST, short="f", help=f"File, folder or URL with the objects {purpose}.", complete="files"),
-        Option("kustomize", STRING, short="k", help="Folder of a kustomization; not together with -f or -R."),
+        Option(
+            "filename", LIST, short="f", help=f"File, folder or URL with the objects {purpose}.", complete="manifests"
+        ),
+        Option(
+            "kustomize",
+            STRING,
+            short="k",
+            help="Folder of a kustomization; not together with -f or -R.",
+            complete="folders",
+        ),
         Option("recursive", BOOL, short="R", help="Take the folders below those of -f as well."),
     )
 

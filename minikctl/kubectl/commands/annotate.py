@@ -126,5 +126,6 @@ COMMAND = Command(
         Option("overwrite", BOOL, help="Change annotations that are there already."),
         Option("resource-version", help="Only if this is the version of the object; for a single object."),
     ),
+    complete="resources",
     run=run,
 )

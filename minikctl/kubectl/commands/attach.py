@@ -59,5 +59,6 @@ COMMAND = Command(
         pod_of.STDIN,
         pod_of.TTY,
     ),
+    complete="pods",
     run=run,
 )

@@ -153,5 +153,6 @@ COMMAND = Command(
         Option("min", INT, default=-1, help="The fewest pods; without it what the server takes."),
         Option("name", help="The autoscaler's name; without it that of the object."),
     ),
+    complete="resources:deployment,replicaset,replicationcontroller,statefulset",
     run=run,
 )

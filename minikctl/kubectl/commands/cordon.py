@@ -21,5 +21,6 @@ COMMAND = Command(
     description="Mark a node as unschedulable: it takes no new pods.",
     examples=(("A node by name", "cordon node-1"),),
     options=(SELECTOR, DRY_RUN),
+    complete="nodes",
     run=run,
 )

@@ -170,5 +170,6 @@ COMMAND = Command(
         Option("raw", help="Send a DELETE to this path of the server."),
         Option("wait", BOOL, default=True, help="Wait until the objects are gone."),
     ),
+    complete="resources",
     run=run,
 )

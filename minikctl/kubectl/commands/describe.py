@@ -100,5 +100,6 @@ COMMAND = Command(
             help="Show the events about the object. Off by default for several objects and for prefixes.",
         ),
     ),
+    complete="resources",
     run=run,
 )

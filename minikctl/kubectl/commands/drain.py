@@ -97,5 +97,6 @@ COMMAND = Command(
         ),
         Option("timeout", DURATION, help="Give up after this time; 0: never."),
     ),
+    complete="nodes",
     run=run,
 )

@@ -39,4 +39,5 @@ COMMAND = Command(
         Option("windows-line-endings", BOOL, help="Lines that end as on Windows."),
     ),
     run=edit_live,
+    complete="resources",
 )

@@ -64,11 +64,12 @@ COMMAND = Command(
     ),
     options=(
         pod_of.CONTAINER,
-        Option("filename", LIST, short="f", help="A file with the object to enter.", complete="files"),
+        Option("filename", LIST, short="f", help="A file with the object to enter.", complete="manifests"),
         pod_of.RUNNING_TIMEOUT,
         pod_of.QUIET,
         pod_of.STDIN,
         pod_of.TTY,
     ),
+    complete="pods",
     run=run,
 )

@@ -99,5 +99,6 @@ COMMAND = Command(
             complete=("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"),
         ),
     ),
+    complete="resources:pod,service,replicationcontroller,deployment,replicaset",
     run=run,
 )

@@ -139,5 +139,6 @@ COMMAND = Command(
         ("What did the last command lead to?", "minikctl flow deploy web --last"),
         ("The same for programs", "minikctl flow deploy/web -o json"),
     ),
+    complete="resources",
     run=run,
 )

@@ -345,4 +345,5 @@ COMMAND = Command(
         ("All pods of all namespaces", "kubectl get pods --all-namespaces"),
     ),
     group="Basic Commands (Intermediate)",
+    complete="resources",
 )

@@ -163,5 +163,6 @@ COMMAND = Command(
         Option("overwrite", BOOL, help="Change labels that are there already."),
         Option("resource-version", help="Only if this is the version of the object; for a single object."),
     ),
+    complete="resources",
     run=run,
 )

@@ -263,5 +263,6 @@ COMMAND = Command(
         Option("tail", INT, default=-1, help="The last lines only; -1 for all (10 each with a selector)."),
         Option("timestamps", BOOL, help="Begin each line with its time."),
     ),
+    complete="pods+containers",
     run=run,
 )

@@ -181,5 +181,6 @@ COMMAND = Command(
         Option("subresource", help="Patch this subresource."),
         Option("type", default="strategic", help="What the patch is.", complete=tuple(sorted(TYPES))),
     ),
+    complete="resources",
     run=run,
 )

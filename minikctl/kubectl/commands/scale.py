@@ -134,5 +134,6 @@ COMMAND = Command(
         Option("resource-version", help="Only if this is the object's version now."),
         Option("timeout", DURATION, help="Wait this long for the new size to be reached; 0: do not wait."),
     ),
+    complete="resources:deployment,replicaset,replicationcontroller,statefulset",
     run=run,
 )

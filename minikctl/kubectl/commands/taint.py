@@ -198,5 +198,6 @@ COMMAND = Command(
         field_manager("kubectl-taint"),
         Option("overwrite", BOOL, help="Change taints that are there already."),
     ),
+    complete="resources:node",
     run=run,
 )

@@ -21,5 +21,6 @@ COMMAND = Command(
     description="Mark a node as schedulable: it takes pods again.",
     examples=(("A node by name", "uncordon node-1"),),
     options=(SELECTOR, DRY_RUN),
+    complete="nodes",
     run=run,
 )

@@ -261,7 +261,7 @@ COMMAND = Command(
         ALL_NAMESPACES,
         SELECTOR,
         FIELD_SELECTOR,
-        Option("filename", LIST, short="f", help="File, folder or URL with the objects.", complete="files"),
+        Option("filename", LIST, short="f", help="File, folder or URL with the objects.", complete="manifests"),
         Option("recursive", BOOL, short="R", default=True, help="Take the folders below those of -f as well."),
         Option("for", ARRAY, help="create, delete, condition=NAME[=VALUE] or jsonpath='{PATH}'[=VALUE]."),
         Option("local", BOOL, help="Work on the files alone, without a server."),
@@ -272,5 +272,6 @@ COMMAND = Command(
             help="Give up after this time; 0: look once and do not wait; negative: a week.",
         ),
     ),
+    complete="resources",
     run=run,
 )

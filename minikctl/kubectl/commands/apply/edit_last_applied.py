@@ -31,4 +31,5 @@ COMMAND = Command(
         Option("windows-line-endings", BOOL, help="Lines that end as on Windows."),
     ),
     run=edit_last_applied,
+    complete="resources",
 )

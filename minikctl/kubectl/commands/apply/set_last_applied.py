@@ -70,7 +70,7 @@ COMMAND = Command(
         *PRINT_OPTIONS,
         DRY_RUN,
         Option("create-annotation", BOOL, help="Make the annotation when there is none."),
-        Option("filename", LIST, short="f", help="File, folder or URL with the configurations.", complete="files"),
+        Option("filename", LIST, short="f", help="File, folder or URL with the configurations.", complete="manifests"),
     ),
     run=run,
 )

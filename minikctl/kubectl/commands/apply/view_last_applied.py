@@ -50,5 +50,6 @@ COMMAND = Command(
         SELECTOR,
         Option("output", short="o", default="yaml", help="Output format: yaml or json.", complete=("yaml", "json")),
     ),
+    complete="resources",
     run=run,
 )

@@ -30,5 +30,6 @@ COMMAND = Command(
     description="Delete the specified cluster from the kubeconfig.",
     examples=(("Delete the minikube cluster", "kubectl config delete-cluster minikube"),),
     use="delete-cluster NAME [options]",
+    complete="kubeconfig:clusters",
     run=run,
 )

@@ -34,5 +34,6 @@ COMMAND = Command(
     description="Delete the specified context from the kubeconfig.",
     examples=(("Delete the context for the minikube cluster", "kubectl config delete-context minikube"),),
     use="delete-context NAME [options]",
+    complete="kubeconfig:contexts",
     run=run,
 )

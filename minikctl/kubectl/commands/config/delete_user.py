@@ -27,5 +27,6 @@ COMMAND = Command(
     description="Delete the specified user from the kubeconfig.",
     examples=(("Delete the minikube user", "kubectl config delete-user minikube"),),
     use="delete-user NAME [options]",
+    complete="kubeconfig:users",
     run=run,
 )

@@ -47,6 +47,6 @@ COMMAND = Command(
         Option("no-headers", BOOL, help="Leave the headers out."),
         Option("output", short="o", help="Output format. One of: (name).", complete=("name",)),
     ),
-    complete=None,
+    complete="kubeconfig:contexts",
     run=run,
 )

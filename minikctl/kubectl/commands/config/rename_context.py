@@ -43,5 +43,6 @@ COMMAND = Command(
         ),
     ),
     use="rename-context CONTEXT_NAME NEW_NAME [options]",
+    complete="kubeconfig:contexts",
     run=run,
 )

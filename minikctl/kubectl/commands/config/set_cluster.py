@@ -92,5 +92,6 @@ COMMAND = Command(
         Option("embed-certs", BOOL, help="Put the certificate itself into the file."),
         Option("proxy-url", help="The proxy on the way to the server."),
     ),
+    complete="kubeconfig:clusters",
     run=run,
 )

@@ -54,5 +54,6 @@ COMMAND = Command(
         Option("user", help="The user of the context."),
         Option("namespace", short="n", help="The namespace of the context.", complete="namespaces"),
     ),
+    complete="kubeconfig:contexts",
     run=run,
 )

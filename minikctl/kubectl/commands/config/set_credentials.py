@@ -146,5 +146,6 @@ COMMAND = Command(
         Option("exec-arg", LIST, help="Arguments of the exec credential plugin."),
         Option("exec-env", ARRAY, help="key=value environment of the exec credential plugin; key- removes one."),
     ),
+    complete="kubeconfig:users",
     run=run,
 )

@@ -30,5 +30,6 @@ COMMAND = Command(
     aliases=("use",),
     examples=(("Use the context for the minikube cluster", "kubectl config use-context minikube"),),
     use="use-context CONTEXT_NAME [options]",
+    complete="kubeconfig:contexts",
     run=run,
 )

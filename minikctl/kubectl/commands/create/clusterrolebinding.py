@@ -28,7 +28,7 @@ COMMAND = Command(
     options=(
         *GENERATOR_OPTIONS,
         *rbac.SUBJECT_OPTIONS,
-        Option("clusterrole", required=True, help="The cluster role to bind."),
+        Option("clusterrole", required=True, help="The cluster role to bind.", complete="value:clusterroles"),
     ),
     run=run,
 )

@@ -32,8 +32,8 @@ COMMAND = Command(
     options=(
         *GENERATOR_OPTIONS,
         *rbac.SUBJECT_OPTIONS,
-        Option("clusterrole", help="The cluster role to bind."),
-        Option("role", help="The role to bind."),
+        Option("clusterrole", help="The cluster role to bind.", complete="value:clusterroles"),
+        Option("role", help="The role to bind.", complete="value:roles"),
     ),
     run=run,
 )

@@ -87,5 +87,6 @@ COMMAND = Command(
         Option("bound-object-uid", help="UID of the object; that of the present one when none is given."),
         Option("duration", DURATION, help="How long the token shall be valid; the server decides when none is given."),
     ),
+    complete="names:serviceaccounts",
     run=run,
 )

@@ -56,5 +56,6 @@ COMMAND = Command(
         SELECTOR,
         Option("revision", INT, help="Show this revision in detail."),
     ),
+    complete="resources:deployment,daemonset,statefulset",
     run=run,
 )

@@ -34,5 +34,6 @@ COMMAND = Command(
     ),
     examples=(("Change several things and roll them out as one", "rollout pause deployment/web"),),
     options=(*PRINT_OPTIONS, *filename_options("to pause"), SELECTOR, field_manager("kubectl-rollout")),
+    complete="resources:deployment",
     run=run,
 )

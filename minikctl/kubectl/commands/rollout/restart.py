@@ -39,5 +39,6 @@ COMMAND = Command(
         ("By label", "rollout restart deployment --selector=app=web"),
     ),
     options=(*PRINT_OPTIONS, *filename_options("to restart"), SELECTOR, field_manager("kubectl-rollout")),
+    complete="resources:deployment,daemonset,statefulset",
     run=run,
 )

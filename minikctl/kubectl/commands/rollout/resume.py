@@ -31,5 +31,6 @@ COMMAND = Command(
     description="Resume a paused Deployment: its controller rolls out what has changed meanwhile.",
     examples=(("Roll out what was changed", "rollout resume deployment/web"),),
     options=(*PRINT_OPTIONS, *filename_options("to resume"), SELECTOR, field_manager("kubectl-rollout")),
+    complete="resources:deployment",
     run=run,
 )

@@ -57,5 +57,6 @@ COMMAND = Command(
         Option("timeout", DURATION, help="Follow no longer than this; 0: as long as it takes."),
         Option("watch", BOOL, short="w", default=True, help="Go on until the rollout is over."),
     ),
+    complete="resource:deployment,daemonset,statefulset",
     run=run,
 )

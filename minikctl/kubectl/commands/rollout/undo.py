@@ -52,5 +52,6 @@ COMMAND = Command(
         SELECTOR,
         Option("to-revision", INT, help="The revision to go back to; 0 for the one before the last."),
     ),
+    complete="resources:deployment,daemonset,statefulset",
     run=run,
 )

@@ -213,5 +213,6 @@ COMMAND = Command(
         Option("prefix", help="Put this before the variables' names."),
         Option("resolve", BOOL, help="When listing, show the values that references stand for."),
     ),
+    complete="resources:deployments,daemonsets,pods,cronjobs,replicasets,replicationcontrollers,statefulsets",
     run=run,
 )

@@ -90,5 +90,6 @@ COMMAND = Command(
         SELECTOR,
         field_manager("kubectl-set"),
     ),
+    complete="resource:daemonsets,deployments,pods,cronjobs,replicasets,replicationcontrollers,statefulsets",
     run=run,
 )

@@ -90,5 +90,6 @@ COMMAND = Command(
         Option("limits", help="The most that a container may use: cpu=100m,memory=256Mi."),
         Option("requests", help="What a container is sure to get: cpu=100m,memory=256Mi."),
     ),
+    complete="resources:deployments,daemonsets,pods,cronjobs,replicasets,replicationcontrollers,statefulsets",
     run=run,
 )

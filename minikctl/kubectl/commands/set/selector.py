@@ -85,7 +85,9 @@ COMMAND = Command(
     ),
     options=(
         *PRINT_OPTIONS,
-        Option("filename", LIST, short="f", help="File, folder or URL with the objects to change.", complete="files"),
+        Option(
+            "filename", LIST, short="f", help="File, folder or URL with the objects to change.", complete="manifests"
+        ),
         Option("recursive", BOOL, short="R", default=True, help="Take the folders below those of -f as well."),
         RECORD,
         DRY_RUN,
@@ -94,5 +96,6 @@ COMMAND = Command(
         field_manager("kubectl-set"),
         Option("resource-version", help="Only if this is the version of the object; for a single object."),
     ),
+    complete="resources:services",
     run=run,
 )

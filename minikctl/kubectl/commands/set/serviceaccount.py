@@ -52,5 +52,6 @@ COMMAND = Command(
         ALL,
         field_manager("kubectl-set"),
     ),
+    complete="resource:deployments,daemonsets,pods,cronjobs,replicasets,replicationcontrollers,statefulsets",
     run=run,
 )

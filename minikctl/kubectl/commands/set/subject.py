@@ -85,5 +85,6 @@ COMMAND = Command(
         Option("group", ARRAY, help="A group to add; may be repeated."),
         Option("serviceaccount", ARRAY, help="A ServiceAccount to add, NAMESPACE:NAME; may be repeated."),
     ),
+    complete="resources:rolebindings,clusterrolebindings",
     run=run,
 )
