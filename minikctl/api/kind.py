@@ -7,8 +7,8 @@ private copy. Source of the shape: Kubernetes' registry strategies (`pkg/registr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +43,18 @@ class ScalePaths:
     replicas: str = "spec.replicas"
     status_replicas: str = "status.replicas"
     selector: str = "spec.selector"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A subresource through which a part of the object itself is read and written (`pods/resize`).
+
+    keep(new, old): a copy of the old object with what of the new one may be changed in this way.
+    validate(new, old): what is wrong with the outcome.
+    """
+
+    keep: Callable[[Obj, Obj], Obj]
+    validate: Callable[[Obj, Obj], list[FieldError]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +118,8 @@ class Kind:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[str, ...] = ()
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    """Those subresources that show the whole object and change a part of it; `status` works in the same way."""
     scale: ScalePaths | None = None
     has_generation: bool = False
     """Whether metadata.generation counts changes of the spec."""
@@ -177,6 +191,10 @@ class Kind:
     @property
     def has_status(self) -> bool:
         return "status" in self.subresources
+
+    def is_whole(self, subresource: str) -> bool:
+        """Whether requests to the subresource carry the object itself."""
+        return subresource in ("", "status") or subresource in self.parts
 
     def fields_of(self, obj: Obj) -> dict[str, str]:
         """Everything a field selector can ask of the object."""

@@ -196,7 +196,7 @@ class Registry:
         name, namespace = old["metadata"]["name"], old["metadata"].get("namespace", "")
         new.setdefault("metadata", {})
         metadata.keep_identity(new, old)
-        if not subresource:
+        if subresource != "status":
             kind.default(new)
         attributes = Attributes("UPDATE", kind, namespace, name, new, old, ctx, subresource)
         admission.mutate(attributes, self.reader)
@@ -226,22 +226,26 @@ class Registry:
         errors = metadata.validate_update(new, old)
         if subresource == "status":
             return _once(errors, kind.validate_status_update(new, old))
+        if subresource in kind.parts:
+            return _once(errors, kind.parts[subresource].validate(new, old))
         return _once(errors, metadata.validate(new, kind), kind.validate_update(new, old), kind.validate(new))
 
     @staticmethod
     def _apply_strategy(kind: Kind, new: Obj, old: Obj, subresource: str) -> Obj:
-        """What this kind of update may touch: the main resource not the status, `/status` nothing but it."""
+        """What this kind of update may touch: the main resource not the status, a subresource only its part."""
         if subresource == "status":
             kept = with_metadata(old, **_status_writable(new, old))
             kept["status"] = new.get("status", {})
             kind.prepare_status_update(kept, old)
             return kept
-        if kind.has_status and subresource != "ephemeralcontainers":
-            if "status" in old:
+        if subresource in kind.parts:
+            new = clone(kind.parts[subresource].keep(new, old))
+        else:
+            if kind.has_status and "status" in old:
                 new["status"] = old["status"]
-            else:
+            elif kind.has_status:
                 new.pop("status", None)
-        kind.prepare_for_update(new, old)
+            kind.prepare_for_update(new, old)
         if kind.has_generation:
             changed = any(new.get(k) != old.get(k) for k in new.keys() | old.keys() if k not in _NOT_SPEC)
             if changed:

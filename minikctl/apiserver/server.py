@@ -49,7 +49,7 @@ class APIServer:
 
     def get(self, kind: Kind, namespace: str, name: str, ctx: Context, subresource: str = "") -> Obj:
         self._deprecated(kind, ctx)
-        if subresource in ("", "status"):
+        if kind.is_whole(subresource):
             return kind.shown(self.registry.get(kind.stored, namespace, name))
         handler = self._handler(kind, subresource)
         if handler.get is None:
@@ -148,7 +148,7 @@ class APIServer:
 
     def update(self, kind: Kind, namespace: str, name: str, obj: Any, ctx: Context, subresource: str = "") -> Obj:
         self._deprecated(kind, ctx)
-        if subresource in ("", "status"):
+        if kind.is_whole(subresource):
             self._check_status(kind, subresource)
             obj = self._to_stored(kind, obj, ctx)
             updated = self.registry.update(kind.stored, namespace, name, obj, ctx, subresource)
@@ -164,12 +164,12 @@ class APIServer:
         """patch_type: json, merge, strategic or apply."""
         self._deprecated(kind, ctx)
         patch = patching.parse(patch)
-        if patch_type == patching.APPLY and subresource in ("", "status"):
+        if patch_type == patching.APPLY and kind.is_whole(subresource):
             if not isinstance(patch, dict):
                 raise bad_request("an apply patch must be an object")
             self._check_status(kind, subresource)
             return self._told(self.registry.apply(kind, namespace, name, patch, ctx, subresource))
-        if subresource not in ("", "status"):
+        if not kind.is_whole(subresource):
             return self._patch_subresource(kind, namespace, name, patch_type, patch, ctx, subresource)
         self._check_status(kind, subresource)
 

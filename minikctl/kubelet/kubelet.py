@@ -22,6 +22,7 @@ from minikctl.kubelet.machine import Machine
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
+from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
@@ -46,6 +47,11 @@ class PodRecord:
     announced: dict[str, str] = field(default_factory=dict)
     """Container → the run of it whose back-off has been told of."""
     failure: tuple[str, str] = ("", "")
+    allotted: Allotted | None = None
+    """What its containers have of the node; None before it is looked at for the first time."""
+    pending_resize: tuple[str, str] = ("", "")
+    resized: set[str] = field(default_factory=set)
+    """Ids of containers that are to be restarted for their new resources."""
 
 
 class Kubelet:
@@ -224,7 +230,9 @@ def _do_nothing() -> None:
 def field_path(pod: Obj, container: str) -> str:
     """How an Event names a container of a pod."""
     inits = pod["spec"].get("initContainers") or []
+    extras = pod["spec"].get("ephemeralContainers") or []
     place = "initContainers" if any(c["name"] == container for c in inits) else "containers"
+    place = "ephemeralContainers" if any(c["name"] == container for c in extras) else place
     return f"spec.{place}{{{container}}}"
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import pod_worker
+from minikctl.kubelet import pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 RETRY = 3.0
 """Seconds after which a start that the runtime refused is tried again."""
+RESIZE_RETRY = 3.0
 ORPHAN_GRACE = 1.0
 
 
@@ -60,6 +61,7 @@ class PodSync:
             return self._settle(record, state)
         if state.sandbox is None and not self.runtime.simulated:
             self._report(record, state)
+        deferred = self._resize(record, state)
         health = self._health(record)
         actions = pod_worker.compute_actions(pod, state, health)
         retry = self._apply(record, state, actions)
@@ -68,7 +70,23 @@ class PodSync:
         self.kubelet.probes.update(pod)
         for old in pod_worker.superfluous(state):
             self.runtime.remove_container(old.id)
-        return _sooner(retry, left)
+        return _sooner(retry, left, deferred)
+
+    def _resize(self, record: PodRecord, state: PodState) -> float | None:
+        """Grant the resources that the pod asks for, if the node has them; seconds until it is worth asking again."""
+        pod = record.pod
+        if record.allotted is None:
+            record.allotted = resize.reported(pod)
+        if all(record.allotted.get(name) == asked for name, asked in resize.wanted(pod).items()):
+            record.pending_resize = ("", "")
+            return None
+        others = [r.pod for r in self.kubelet.records.values() if r is not record and not r.gone]
+        others = [p for p in others if get_path(p, "status", "phase") not in TERMINAL]
+        verdict = resize.decide(pod, record.allotted, self.kubelet.allocatable, others)
+        record.allotted, record.pending_resize = verdict.allotted, verdict.pending
+        running = (state.newest(c) for c in verdict.restart)
+        record.resized |= {c.id for c in running if c is not None and c.is_running}
+        return RESIZE_RETRY if verdict.pending[0] == resize.DEFERRED else None
 
     def _apply(self, record: PodRecord, state: PodState, actions: Actions) -> float | None:
         """Take one step; seconds after which to try again what did not succeed."""
@@ -249,7 +267,8 @@ class PodSync:
     # ------------------------------------------------------------------ parts
 
     def _health(self, record: PodRecord) -> Health:
-        return replace(self.kubelet.probes.health(record.pod), restarting=frozenset(record.restarting))
+        found = self.kubelet.probes.health(record.pod)
+        return replace(found, restarting=frozenset(record.restarting), resized=frozenset(record.resized))
 
     def _deadline(self, pod: Obj) -> float | None:
         started = get_path(pod, "status", "startTime")
@@ -267,6 +286,8 @@ class PodSync:
             health=self._health(record),
             terminal=terminal,
             failure=record.failure,
+            allotted=record.allotted or {},
+            pending_resize=record.pending_resize,
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
 

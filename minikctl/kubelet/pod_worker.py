@@ -54,13 +54,15 @@ class Health:
     """What the probes found, by container id. Containers without a probe appear in no set.
 
     failed: id → LIVENESS or STARTUP. unstarted: a startup probe has not passed yet. restarting: killed in order to be
-    run again although the restart policy would not (their definition changed).
+    run again although the restart policy would not (their definition changed). resized: have to be, for the resources
+    that they were given.
     """
 
     failed: Mapping[str, str] = field(default_factory=dict)
     unstarted: frozenset[str] = frozenset()
     unready: frozenset[str] = frozenset()
     restarting: frozenset[str] = frozenset()
+    resized: frozenset[str] = frozenset()
 
 
 def containers_of(pod: Obj) -> list[Obj]:
@@ -69,6 +71,10 @@ def containers_of(pod: Obj) -> list[Obj]:
 
 def init_containers_of(pod: Obj) -> list[Obj]:
     return pod["spec"].get("initContainers") or []
+
+
+def ephemeral_containers_of(pod: Obj) -> list[Obj]:
+    return pod["spec"].get("ephemeralContainers") or []
 
 
 def is_sidecar(container: Obj) -> bool:
@@ -92,7 +98,7 @@ def compute_actions(pod: Obj, state: PodState, health: Health = Health()) -> Act
     if sandbox is None or sandbox.state != READY:
         return _new_sandbox(pod, state)
     current = PodState(state.uid, state.sandboxes, tuple(c for c in state.containers if c.sandbox_id == sandbox.id))
-    start: list[Start] = []
+    start = [Start(c, False, 0) for c in ephemeral_containers_of(pod) if state.newest(c["name"]) is None]
     kill: list[Kill] = []
     initialized, failed = _init_actions(pod, state, current, health, start, kill)
     if failed:
@@ -186,6 +192,8 @@ def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -
     changed = bool(status.spec_hash) and status.spec_hash != spec_hash(spec)
     if changed:
         message, restarts = f"Container {spec['name']} definition changed", True
+    elif status.id in health.resized:
+        return Kill(status.id, status.name, f"Container {spec['name']} resize requires restart", restart=True)
     elif status.id in health.failed:
         message = f"Container {spec['name']} failed {health.failed[status.id]} probe"
     else:

@@ -17,6 +17,7 @@ from minikctl.kubelet.pod_worker import (
     NEVER,
     Health,
     containers_of,
+    ephemeral_containers_of,
     init_containers_of,
     is_sidecar,
     restart_policy,
@@ -27,7 +28,10 @@ from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, 
 PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
 TERMINAL = frozenset({SUCCEEDED, FAILED})
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-"""The kubelet's conditions, in the order in which it writes them; all others belong to somebody else."""
+"""The conditions that the kubelet writes always, in its order; all others, but for a resize, belong to somebody else."""
+
+INITS, MAINS, EPHEMERAL = "initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"
+RESIZE_PENDING = "PodResizePending"
 
 Waiting = Mapping[str, tuple[str, str]]
 """Container name → (reason, message) of the last start that did not succeed or is being held back."""
@@ -49,14 +53,19 @@ class View:
     health: Health = field(default_factory=Health)
     terminal: bool = False
     failure: tuple[str, str] = ("", "")
+    allotted: Mapping[str, Obj] = field(default_factory=dict)
+    """Container → the resources in force for it, where they may be others than it asks for."""
+    pending_resize: tuple[str, str] = ("", "")
+    """(reason, message) of new resources that this node has not granted."""
 
 
 def pod_status(view: View) -> Obj:
     """The whole status, as the kubelet writes it."""
     pod = view.pod
     before: Obj = pod.get("status") or {}
-    inits = [_container_status(view, c, init=True) for c in init_containers_of(pod)]
-    mains = [_container_status(view, c, init=False) for c in containers_of(pod)]
+    inits = [_container_status(view, c, INITS) for c in init_containers_of(pod)]
+    mains = [_container_status(view, c, MAINS) for c in containers_of(pod)]
+    extras = [_container_status(view, c, EPHEMERAL) for c in ephemeral_containers_of(pod)]
     reason, message = view.failure
     phase = FAILED if reason else _phase(view, inits, mains)
     if before.get("phase") in TERMINAL:
@@ -73,6 +82,8 @@ def pod_status(view: View) -> Obj:
     if inits:
         status["initContainerStatuses"] = inits
     status["containerStatuses"] = mains
+    if extras:
+        status["ephemeralContainerStatuses"] = extras
     if before.get("qosClass"):
         status["qosClass"] = before["qosClass"]
     return status
@@ -80,7 +91,7 @@ def pod_status(view: View) -> Obj:
 
 def merge(stored: Obj, computed: Obj) -> Obj:
     """What to write over a stored status: the kubelet's fields, and everybody else's conditions as they stand."""
-    others = [c for c in stored.get("conditions") or [] if c["type"] not in OWN_CONDITIONS]
+    others = [c for c in stored.get("conditions") or [] if c["type"] not in (*OWN_CONDITIONS, RESIZE_PENDING)]
     scheduled = find_condition(stored.get("conditions") or [], "PodScheduled")
     own = [
         scheduled if scheduled and c["type"] == "PodScheduled" and c["status"] == scheduled["status"] else c
@@ -123,11 +134,13 @@ def _addresses(view: View, before: Obj) -> Obj:
 # ---------------------------------------------------------------------- containers
 
 
-def _container_status(view: View, spec: Obj, *, init: bool) -> Obj:
+def _container_status(view: View, spec: Obj, among: str) -> Obj:
+    """`among`: the list of statuses that it goes into."""
     runs = view.state.of(spec["name"])
     newest = runs[0] if runs else None
-    before = _status_before(view.pod, spec["name"], init)
-    state, last = _states(view, spec, runs, before, init)
+    init = among == INITS
+    before = _status_before(view.pod, spec["name"], among)
+    state, last = _states(view, spec, runs, before, among)
     running = newest is not None and newest.is_running
     if init and not is_sidecar(spec):
         is_ready = get_path(state, "terminated", "exitCode") == 0 and "terminated" in state
@@ -135,6 +148,7 @@ def _container_status(view: View, spec: Obj, *, init: bool) -> Obj:
     else:
         is_started = running and newest is not None and newest.id not in view.health.unstarted
         is_ready = is_started and newest is not None and newest.id not in view.health.unready
+    is_ready = is_ready and among != EPHEMERAL
     known = newest is not None and newest.state != CREATED
     out: Obj = {
         "name": spec["name"],
@@ -149,11 +163,13 @@ def _container_status(view: View, spec: Obj, *, init: bool) -> Obj:
         out["containerID"] = f"{view.scheme}://{newest.id}"
     elif before.get("containerID"):
         out["containerID"] = before["containerID"]
-    out["started"] = bool(is_started)
+    if among != EPHEMERAL:
+        out["started"] = bool(is_started)
     if running:
-        out["resources"] = {k: v for k, v in (spec.get("resources") or {}).items() if k != "claims"}
-        if get_path(spec, "resources", "requests"):
-            out["allocatedResources"] = spec["resources"]["requests"]
+        own = {k: v for k, v in (spec.get("resources") or {}).items() if k != "claims"}
+        out["resources"] = view.allotted.get(spec["name"], own)
+        if out["resources"].get("requests"):
+            out["allocatedResources"] = out["resources"]["requests"]
     mounts = [_mount(m) for m in spec.get("volumeMounts") or []]
     if mounts:
         out["volumeMounts"] = mounts
@@ -171,12 +187,12 @@ def _mount(mount: Obj) -> Obj:
     return shown
 
 
-def _status_before(pod: Obj, name: str, init: bool) -> Obj:
-    listed = get_path(pod, "status", "initContainerStatuses" if init else "containerStatuses", default=[])
+def _status_before(pod: Obj, name: str, among: str) -> Obj:
+    listed = get_path(pod, "status", among, default=[])
     return next((s for s in listed if s["name"] == name), {})
 
 
-def _states(view: View, spec: Obj, runs: list[ContainerStatus], before: Obj, init: bool) -> tuple[Obj, Obj]:
+def _states(view: View, spec: Obj, runs: list[ContainerStatus], before: Obj, among: str) -> tuple[Obj, Obj]:
     """(state, lastState)."""
     newest = next((r for r in runs if r.state != CREATED), None)
     older = next((r for r in runs if newest is not None and r is not newest and r.state == EXITED), None)
@@ -187,7 +203,7 @@ def _states(view: View, spec: Obj, runs: list[ContainerStatus], before: Obj, ini
         return {"running": {"startedAt": timestamp(newest.started_at or newest.created_at)}}, last
     ended = _terminated(view, newest)
     held = view.waiting.get(spec["name"])
-    if held and not view.terminal and _runs_again(view, spec, newest, init):
+    if held and not view.terminal and _runs_again(view, spec, newest, among):
         return {"waiting": _reason(*held)}, ended
     return ended, last
 
@@ -214,7 +230,10 @@ def _never_ran(view: View, spec: Obj, before: Obj) -> tuple[Obj, Obj]:
     return {"waiting": _reason(reason, message)}, last
 
 
-def _runs_again(view: View, spec: Obj, newest: ContainerStatus, init: bool) -> bool:
+def _runs_again(view: View, spec: Obj, newest: ContainerStatus, among: str) -> bool:
+    if among == EPHEMERAL:
+        return False
+    init = among == INITS
     if init and not is_sidecar(spec):
         return newest.exit_code != 0 and restart_policy(view.pod) != NEVER
     if init:
@@ -310,7 +329,10 @@ def _conditions(view: View, before: Obj, phase: str, inits: list[Obj], mains: li
         "ContainersReady": containers_ready,
         "PodScheduled": (True, "", ""),
     }
-    return [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
+    conditions = [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
+    if view.pending_resize[0]:
+        conditions.append(_condition(view, before, RESIZE_PENDING, True, *view.pending_resize))
+    return conditions
 
 
 def _condition(view: View, before: Obj, kind: str, ok: bool, reason: str, message: str) -> Obj:

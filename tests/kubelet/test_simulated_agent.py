@@ -117,3 +117,60 @@ def test_the_writer_and_the_cause_are_in_the_journal(live, agent):
     text = b"".join(p.read_bytes() for p in sorted((live.root / "journal").iterdir()))
     line = next(x for x in text.splitlines() if b"kubelet/node-1" in x and b'"pods/' in x)
     assert b'"because":' + created["metadata"]["resourceVersion"].encode() in line
+
+
+def resources(cpu):
+    return {"name": "app", "resources": {"requests": {"cpu": cpu}}}
+
+
+def shown(cluster, name):
+    [status] = fetch(cluster, name)["status"]["containerStatuses"]
+    return status.get("resources", {}).get("requests", {}).get("cpu"), status["restartCount"]
+
+
+def pending(cluster, name):
+    found = fetch(cluster, name)["status"]["conditions"]
+    return next((c["reason"] for c in found if c["type"] == "PodResizePending"), "")
+
+
+def test_a_pod_is_resized_while_it_runs(live, agent):
+    policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+    app = {
+        "name": "app",
+        "image": "x",
+        "resizePolicy": policy,
+        "resources": {"requests": {"cpu": "1", "memory": "1Mi"}},
+    }
+    create(live, "web", containers=[app])
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+
+    def resize(container):
+        live.client.patch(
+            "pods",
+            "web",
+            {"spec": {"containers": [container]}},
+            "default",
+            patch_type="strategic",
+            subresource="resize",
+        )
+
+    resize(resources("2"))
+    until(lambda: shown(live, "web") == ("2", 0), "granted")
+    resize(resources("100000"))
+    until(lambda: pending(live, "web") == "Infeasible")
+    assert shown(live, "web") == ("2", 0)
+    resize(resources("3"))
+    until(lambda: shown(live, "web") == ("3", 0) and not pending(live, "web"))
+    resize({"name": "app", "resources": {"requests": {"memory": "2Mi"}}})
+    until(lambda: shown(live, "web") == ("3", 1), "restarted for more memory")
+
+
+def test_an_ephemeral_container_runs_beside_the_others(live, agent):
+    create(live, "web")
+    until(lambda: condition_is(fetch(live, "web"), "Ready"))
+    wanted = {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox"}]}}
+    live.client.patch("pods", "web", wanted, "default", patch_type="strategic", subresource="ephemeralcontainers")
+    statuses = until(lambda: fetch(live, "web")["status"].get("ephemeralContainerStatuses"))
+    until(lambda: "running" in fetch(live, "web")["status"]["ephemeralContainerStatuses"][0]["state"])
+    assert statuses[0]["name"] == "debug"
+    assert condition_is(fetch(live, "web"), "Ready")

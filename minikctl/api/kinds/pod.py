@@ -9,7 +9,7 @@ from datetime import datetime
 
 from minikctl.api.durations import since
 from minikctl.api.errors import FieldError
-from minikctl.api.kind import AGE, NAME, Cell, Column, Kind
+from minikctl.api.kind import AGE, NAME, Cell, Column, Kind, Part
 from minikctl.api.meta import Obj, condition_is, is_deleting, labels_of
 
 NONE = "<none>"
@@ -111,6 +111,48 @@ def validate_status_update(obj: Obj, old: Obj) -> list[FieldError]:
     from minikctl.api.validation import pod
 
     return pod.validate_status_update(obj, old)
+
+
+def keep_ephemeral_containers(new: Obj, old: Obj) -> Obj:
+    """`pods/ephemeralcontainers`: nothing but the list of them."""
+    spec = {k: v for k, v in old["spec"].items() if k != "ephemeralContainers"}
+    wanted = new["spec"].get("ephemeralContainers")
+    return {**old, "spec": spec | ({"ephemeralContainers": wanted} if wanted else {})}
+
+
+def validate_ephemeral_containers(obj: Obj, old: Obj) -> list[FieldError]:
+    from minikctl.api.validation import pod
+
+    return pod.validate_ephemeral_containers(obj, old)
+
+
+def keep_resources(new: Obj, old: Obj) -> Obj:
+    """`pods/resize`: what containers and sidecars ask for, and what happens to them when that changes (KEP-1287)."""
+    spec = dict(old["spec"])
+    for field in ("containers", "initContainers"):
+        if not spec.get(field):
+            continue
+        wanted = {c.get("name"): c for c in new["spec"].get(field) or []}
+        spec[field] = [
+            _resized(c, wanted[c["name"]])
+            if c["name"] in wanted and (field == "containers" or c.get("restartPolicy") == "Always")
+            else c
+            for c in spec[field]
+        ]
+    if "resources" in new["spec"]:
+        spec["resources"] = new["spec"]["resources"]
+    return {**old, "spec": spec}
+
+
+def _resized(container: Obj, wanted: Obj) -> Obj:
+    changed = {f: wanted[f] for f in ("resources", "resizePolicy") if f in wanted}
+    return {k: v for k, v in container.items() if k != "resizePolicy"} | changed
+
+
+def validate_resize(obj: Obj, old: Obj) -> list[FieldError]:
+    from minikctl.api.validation import pod_resize
+
+    return pod_resize.validate(obj, old)
 
 
 def warnings(obj: Obj) -> list[str]:
@@ -258,6 +300,10 @@ KIND = Kind(
         "ephemeralcontainers",
         "resize",
     ),
+    parts={
+        "ephemeralcontainers": Part(keep_ephemeral_containers, validate_ephemeral_containers),
+        "resize": Part(keep_resources, validate_resize),
+    },
     has_generation=True,
     graceful=True,
     default=default,
