@@ -102,7 +102,7 @@ class Application:
             log.exception("%s %s", request.method, request.path)
             error = ApiError(500, "InternalError", f"Internal error occurred: {type(e).__name__}: {e}")
             response = error_response(request, error)
-        await self._send(request, response, receive, send)
+        await self._send(request, response, request.receive, send)
         self.metrics.end(started, request.method, target, response.status)
 
     async def _respond(self, request: Request, target: Target | None) -> Response:
@@ -234,6 +234,8 @@ async def _lifespan(receive: Any, send: Send) -> None:
 
 
 def _headers(request: Request, response: Response) -> list[tuple[bytes, bytes]]:
+    if response.raw_headers is not None:
+        return response.raw_headers
     headers = [
         (b"content-type", response.media_type.encode()),
         (b"cache-control", b"no-cache, private"),

@@ -31,6 +31,7 @@ class Request:
     queries: dict[str, list[str]]
     headers: dict[str, str]
     receive: Receive
+    raw_query: str = ""
     peer_certificate: Mapping[str, Any] | None = None
     impersonation: list[tuple[str, str]] = field(default_factory=list)
     """The Impersonate-* headers, each as it came: groups may hold commas."""
@@ -39,7 +40,8 @@ class Request:
 
     @classmethod
     def of(cls, scope: Mapping[str, Any], receive: Receive) -> Request:
-        queries = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        raw_query = scope.get("query_string", b"").decode("latin-1")
+        queries = parse_qs(raw_query, keep_blank_values=True)
         headers: dict[str, str] = {}
         impersonation: list[tuple[str, str]] = []
         for name, value in scope["headers"]:
@@ -55,6 +57,7 @@ class Request:
             queries=queries,
             headers=headers,
             receive=receive,
+            raw_query=raw_query,
             peer_certificate=(scope.get("state") or {}).get("peer_certificate"),
             impersonation=impersonation,
         )
@@ -144,6 +147,8 @@ class Response:
     media_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
     stream: AsyncIterator[bytes] | None = None
+    raw_headers: list[tuple[bytes, bytes]] | None = None
+    """All headers, when they are somebody else's: nothing is added to them."""
 
 
 def wants_pretty(request: Request) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from typing import Any
 
 from minikctl.api.errors import ApiError, bad_request
 from minikctl.apiserver import kubelet_client
@@ -272,8 +273,8 @@ async def _forward_channels(
             if unpacked is not None and unpacked[0] % 2 == 0 and unpacked[0] < 2 * len(ports) and unpacked[1]:
                 await inboxes[unpacked[0] // 2].put(unpacked[1])
 
-    work = asyncio.gather(*(forward(i, port) for i, port in enumerate(ports)))
-    listener = asyncio.ensure_future(listen())
+    work: asyncio.Future[Any] = asyncio.gather(*(forward(i, port) for i, port in enumerate(ports)))
+    listener: asyncio.Future[Any] = asyncio.ensure_future(listen())
     try:
         await asyncio.wait({work, listener}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
