@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from minikctl.api.errors import ApiError, bad_request, conflict, gone, method_not_supported, no_such_resource, not_found
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects
-from minikctl.api.watch import Event
 from minikctl.api.selectors import SelectorError, parse_field_selector, parse_label_selector
+from minikctl.api.watch import Event
 from minikctl.apiserver import deletion, patching, subresources
 from minikctl.apiserver.registry import CONFLICT_TRIES, Registry, storage_prefix
 from minikctl.apiserver.request import Context, DeleteOptions
@@ -18,6 +19,9 @@ from minikctl.apiserver.resources import Resources
 from minikctl.apiserver.watching import Selection, WatchStream
 from minikctl.store import ADDED, Compacted, FutureVersion, Notifier, Store, StoreMissing, StoreMoved, Watch
 from minikctl.util.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from minikctl.apiserver.auth.authorizer import Authorizer
 
 
 class APIServer:
@@ -44,6 +48,14 @@ class APIServer:
         from minikctl.apiserver.services import ServiceAddresses
 
         self.registry.hooks["services"] = ServiceAddresses(self)
+
+    @cached_property
+    def authorizer(self) -> Authorizer:
+        """Who may do what, read from the store. The HTTP server puts one with a cache in its place."""
+        from minikctl.apiserver.auth.authorizer import Authorizer
+        from minikctl.apiserver.auth.policies import StoredPolicies
+
+        return Authorizer(StoredPolicies(self))
 
     # ------------------------------------------------------------------ reading
 
@@ -74,6 +86,8 @@ class APIServer:
     def list(self, selection: Selection, ctx: Context) -> Obj:
         """A list object. Files that cannot be read are left out and named in a warning."""
         kind = selection.kind
+        if "list" not in kind.verbs:
+            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
         self._deprecated(kind, ctx)
         name = selection.fields.exact("metadata.name")
         items: Objects
@@ -138,6 +152,10 @@ class APIServer:
 
     def create(self, kind: Kind, namespace: str, obj: Any, ctx: Context, name: str = "", subresource: str = "") -> Obj:
         self._deprecated(kind, ctx)
+        if kind.verbs == ("create",):
+            from minikctl.apiserver.auth import reviews
+
+            return reviews.answer(self, kind, namespace, obj, ctx)
         if not subresource:
             obj = self._to_stored(kind, obj, ctx)
             return kind.shown(self._told(self.registry.create(kind.stored, namespace, obj, ctx)))

@@ -29,10 +29,18 @@ class Policies(Protocol):
         ...
 
 
-class StoredPolicies:
-    """Reads files: for commands, which ask a few times and end."""
+class Reader(Protocol):
+    """What reads stored objects: an APIServer, or what admission plugins are given."""
 
-    def __init__(self, api: APIServer):
+    def read(self, resource: str, namespace: str, name: str) -> Obj | None: ...
+
+    def read_all(self, resource: str, namespace: str = "") -> Objects: ...
+
+
+class StoredPolicies:
+    """Reads files: for commands, which ask a few times and end, and for what is asked rarely."""
+
+    def __init__(self, api: Reader):
         self._api = api
 
     def role(self, namespace: str, name: str) -> Obj | None:

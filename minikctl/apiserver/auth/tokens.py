@@ -39,6 +39,10 @@ class InvalidToken(Exception):
     """The token proves nothing; the message says why."""
 
 
+class ForeignToken(InvalidToken):
+    """It was not even made here."""
+
+
 # ---------------------------------------------------------------------- the key
 
 
@@ -150,26 +154,26 @@ def verify(state_dir: str | Path, token: str, *, now: datetime, audiences: Seque
 
     parts = token.split(".")
     if len(parts) != 3:
-        raise InvalidToken("token is not a JSON web token")
+        raise ForeignToken("token is not a JSON web token")
     try:
         header, claims, signature = loads(_decode(parts[0])), loads(_decode(parts[1])), _decode(parts[2])
     except (JSONError, binascii.Error, ValueError):
-        raise InvalidToken("token is not a JSON web token") from None
+        raise ForeignToken("token is not a JSON web token") from None
     if not isinstance(header, dict) or not isinstance(claims, dict) or header.get("alg") != "RS256":
-        raise InvalidToken("token is not signed with RS256")
+        raise ForeignToken("token is not signed with RS256")
     try:
         signing_key(state_dir).public_key().verify(
             signature, f"{parts[0]}.{parts[1]}".encode(), padding.PKCS1v15(), hashes.SHA256()
         )
     except InvalidSignature:
-        raise InvalidToken("token has an invalid signature") from None
+        raise ForeignToken("token has an invalid signature") from None
     _check_claims(claims, int(now.timestamp()), audiences)
     return claims
 
 
 def _check_claims(claims: Obj, now: int, audiences: Sequence[str]) -> None:
     if claims.get("iss") != ISSUER:
-        raise InvalidToken("token was issued by somebody else")
+        raise ForeignToken("token was issued by somebody else")
     if now >= int(claims.get("exp") or 0):
         raise InvalidToken("service account token has expired")
     if now < int(claims.get("nbf") or 0):
@@ -182,6 +186,11 @@ def _check_claims(claims: Obj, now: int, audiences: Sequence[str]) -> None:
 
 def user_of(api: APIServer, token: str, audiences: Sequence[str] = AUDIENCES) -> User:
     """Whom a token speaks for, once all that it is bound to has been found. Raises InvalidToken."""
+    return review(api, token, audiences)[0]
+
+
+def review(api: APIServer, token: str, audiences: Sequence[str]) -> tuple[User, list[str]]:
+    """As `user_of`, and which of the audiences the token is for."""
     claims = verify(api.store.root, token, now=api.clock.now(), audiences=audiences)
     private = claims.get(PRIVATE) or {}
     space = str(private.get("namespace") or "")
@@ -199,7 +208,8 @@ def user_of(api: APIServer, token: str, audiences: Sequence[str] = AUDIENCES) ->
             if ref.get("uid"):
                 extra[f"{_POD_EXTRA}/{kind}-uid"] = [ref["uid"]]
     groups = ("system:serviceaccounts", f"system:serviceaccounts:{space}", "system:authenticated")
-    return User(f"system:serviceaccount:{space}:{account.get('name', '')}", groups, str(account.get("uid", "")), extra)
+    user = User(f"system:serviceaccount:{space}:{account.get('name', '')}", groups, str(account.get("uid", "")), extra)
+    return user, [a for a in audiences if a in claims["aud"]]
 
 
 def _check_bound(api: APIServer, resource: str, space: str, ref: Obj, what: str) -> None:
