@@ -52,13 +52,15 @@ class Context:
     applies: bool = False
     """True while a server-side apply is carried out: it keeps its own account of who owns what."""
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] = field(default_factory=dict)
+    """What admission notes for an audit log."""
 
     def warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
 
     def with_(self, **changes: Any) -> Context:
-        """A copy for a sub-request; shares the list of warnings."""
+        """A copy for a sub-request; shares warnings and annotations."""
         return replace(self, **changes)
 
 
