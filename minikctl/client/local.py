@@ -344,8 +344,7 @@ def _events(stream: Any, deadline: float | None) -> Iterator[Event]:
             if left <= 0:
                 return
             try:
-                for event in stream.next(left):
-                    yield event
+                yield from stream.next(left)
             except Compacted as e:
                 raise ApiError(410, "Expired", str(e)) from None
     finally:

@@ -7,11 +7,13 @@ when they are to end too.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.client import Client, reacting_to
@@ -24,7 +26,11 @@ from minikctl.kubelet.server import Server
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 
+if TYPE_CHECKING:
+    from minikctl.runtime.process.runtime import ProcessRuntime
+
 log = logging.getLogger("kubelet")
+RUNTIME = "MINIKCTL_RUNTIME"
 WORKERS = 4
 QUIET = frozenset({"Conflict", "NotFound", "AlreadyExists"})
 
@@ -143,12 +149,28 @@ def _equip(
         cidr = config.pod_cidr or f"10.{244 + config.index // 256}.{config.index % 256}.0/24"
         runtime: Runtime = SimulatedRuntime(cidr, clock=clock)
         return replace(config, pod_cidr=cidr), simulated_machine(config.index), runtime
-    from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range
+    from minikctl.runtime.process.runtime import cluster_range
 
     machine = this_machine(state_dir)
     cidr = config.pod_cidr or cluster_range(_cluster_uid(state_dir), config.index)
-    runtime = ProcessRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
+    runtime = _runtime_class(state_dir)(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
     return replace(config, pod_cidr=cidr), machine, runtime
+
+
+def _runtime_class(state_dir: Path) -> type[ProcessRuntime]:
+    """The sandbox runtime where it works; $MINIKCTL_RUNTIME says `process` or `sandbox` for those who insist."""
+    from minikctl.runtime.process.runtime import ProcessRuntime
+    from minikctl.runtime.sandbox import bwrap
+    from minikctl.runtime.sandbox.runtime import SandboxRuntime
+
+    asked = os.environ.get(RUNTIME, "")
+    if asked == "process":
+        return ProcessRuntime
+    refused = bwrap.probe(state_dir / "run")
+    if not refused or asked == "sandbox":
+        return SandboxRuntime
+    log.warning("containers run without a sandbox: %s", refused)
+    return ProcessRuntime
 
 
 def _cluster_uid(state_dir: Path) -> str:

@@ -5,13 +5,14 @@ Source: kubelet `kuberuntime/kuberuntime_container.go` (generateContainerConfig)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, name, namespace
 from minikctl.client import Client
 from minikctl.kubelet import environment
 from minikctl.kubelet.pod_worker import Start, spec_hash
+from minikctl.kubelet.security import security
 from minikctl.runtime.interface import ContainerConfig, Mount
 
 
@@ -27,9 +28,13 @@ def plain_config(start: Start) -> ContainerConfig:
 
 
 def container_config(
-    client: Client, pod: Obj, start: Start, facts: environment.Facts, mounts: Sequence[Mount]
+    client: Client,
+    pod: Obj,
+    start: Start,
+    facts: environment.Facts,
+    mounts: Callable[[Mapping[str, str]], Sequence[Mount]],
 ) -> ContainerConfig:
-    """Everything for one run. Raises environment.ConfigError, ApiError."""
+    """Everything for one run; `mounts` is asked with the environment. Raises environment.ConfigError, ApiError."""
     spec = start.spec
     env = environment.make(
         pod,
@@ -48,12 +53,13 @@ def container_config(
         args=tuple(environment.expand(word, values) for word in spec.get("args") or []),
         env=tuple(env),
         working_dir=spec.get("workingDir") or "",
-        mounts=tuple(mounts),
+        mounts=tuple(mounts(values)),
         stdin=bool(spec.get("stdin")),
         stdin_once=bool(spec.get("stdinOnce")),
         tty=bool(spec.get("tty")),
         spec_hash=spec_hash(spec),
         init=start.init,
+        security=security(pod, spec),
     )
 
 

@@ -24,6 +24,8 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.status_writer import StatusWriter
+from minikctl.kubelet.volume_manager import VolumeManager
+from minikctl.kubelet.volumes import Mounted
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 
@@ -47,6 +49,8 @@ class PodRecord:
     announced: dict[str, str] = field(default_factory=dict)
     """Container → the run of it whose back-off has been told of."""
     failure: tuple[str, str] = ("", "")
+    mounted: dict[str, Mounted] = field(default_factory=dict)
+    """The pod's volumes by name, once they are set up."""
     allotted: Allotted | None = None
     """What its containers have of the node; None before it is looked at for the first time."""
     pending_resize: tuple[str, str] = ("", "")
@@ -74,6 +78,7 @@ class Kubelet:
         self.writer = StatusWriter(self.client)
         self.images = ImageManager(runtime.images, self.clock)
         self.backoff = BackOff()
+        self.volumes = VolumeManager(self.client, self.clock)
         self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
@@ -158,6 +163,7 @@ class Kubelet:
         self.records.pop(pod_uid, None)
         self.writer.forget(pod_uid)
         self.backoff.forget(pod_uid)
+        self.volumes.forget(pod_uid)
         self.images.forget(pod_uid)
         self.probes.remove(pod_uid)
 

@@ -155,23 +155,31 @@ def _open(path: Path, start: Cursor | None) -> int:
 
 
 def _next_file(path: Path, fd: int) -> int:
-    """After rotation: the file that follows the one we are at the end of; -1 when ours is the last."""
+    """After rotation: the file that follows the one we are at the end of; -1 when ours is the last.
+
+    The writer may rotate while we look: what we saw counts only when the names are the same afterwards.
+    """
     inode = os.fstat(fd).st_ino
-    try:
-        if path.stat().st_ino == inode:
+    while True:
+        files = rotated(path)
+        inodes = [_inode(p) for p in (*files, path)]
+        if rotated(path) != files:
+            continue
+        if inodes[-1] in (inode, -1):
             return -1
-    except FileNotFoundError:
-        return -1
-    files = [*rotated(path), path]
-    inodes = []
-    for candidate in files:
+        position = inodes.index(inode) + 1 if inode in inodes else 0
         try:
-            inodes.append(candidate.stat().st_ino)
+            newer = os.open((*files, path)[position], os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            inodes.append(-1)
-    position = inodes.index(inode) + 1 if inode in inodes else 0
+            continue
+        if os.fstat(newer).st_ino == inodes[position]:
+            return newer
+        os.close(newer)
+
+
+def _inode(path: Path) -> int:
     try:
-        return os.open(files[position], os.O_RDONLY | os.O_CLOEXEC)
+        return path.stat().st_ino
     except FileNotFoundError:
         return -1
 

@@ -5,7 +5,7 @@ Source: kubelet `kubelet.go` (SyncPod, SyncTerminatingPod, SyncTerminatedPod), `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,12 +17,16 @@ from minikctl.kubelet import pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted
+from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
 from minikctl.kubelet.status import TERMINAL, View, pod_status
+from minikctl.kubelet.volume_manager import mounts
+from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
     EXITED,
     READY,
     ContainerStatus,
+    Mount,
     PodState,
     RuntimeFailure,
     SandboxConfig,
@@ -70,7 +74,48 @@ class PodSync:
         self.kubelet.probes.update(pod)
         for old in pod_worker.superfluous(state):
             self.runtime.remove_container(old.id)
-        return _sooner(retry, left, deferred)
+        return _sooner(retry, left, deferred, self._refresh(record, state))
+
+    def _refresh(self, record: PodRecord, state: PodState) -> float | None:
+        """Bring what is in the pod's volumes up to date when it is time; seconds until the next time."""
+        pod_uid = uid(record.pod)
+        if self.runtime.simulated or not any(c.is_running for c in state.containers):
+            return None
+        left = self.kubelet.volumes.due(pod_uid)
+        if left == 0.0:
+            if not self._set_up_volumes(record, state):
+                return RETRY
+            left = self.kubelet.volumes.due(pod_uid)
+        return left
+
+    def _set_up_volumes(self, record: PodRecord, state: PodState) -> bool:
+        """False, and an Event, when they cannot be had."""
+        folder = self.runtime.pod_folder(uid(record.pod))
+        if folder is None:
+            return True
+        try:
+            record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._facts(state))
+        except VolumeError as e:
+            self._event(record.pod, WARNING, "FailedMount", str(e))
+            return False
+        return True
+
+    def _facts(self, state: PodState) -> Facts:
+        address, sandbox = self.kubelet.machine.address, state.sandbox
+        ips = ((sandbox.ip or address),) if sandbox is not None else ()
+        return Facts(ips, (address,), self.kubelet.name, self.kubelet.allocatable)
+
+    def _mounts(self, record: PodRecord, start: Start, state: PodState, env: Mapping[str, str]) -> tuple[Mount, ...]:
+        """Raises ConfigError."""
+        pod, folder = record.pod, self.runtime.pod_folder(uid(record.pod))
+        asked = mounts(start.spec, record.mounted, env)
+        if folder is None or state.sandbox is None:
+            return asked
+        ip = state.sandbox.ip or self.kubelet.machine.address
+        try:
+            return own_files(pod, folder, ip, hostname(pod), [m.container_path for m in asked]) + asked
+        except OSError as e:
+            raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
 
     def _resize(self, record: PodRecord, state: PodState) -> float | None:
         """Grant the resources that the pod asks for, if the node has them; seconds until it is worth asking again."""
@@ -100,6 +145,8 @@ class PodSync:
                 self.runtime.stop_pod_sandbox(state.sandbox.id)
             if not actions.create_sandbox:
                 return None
+        if actions.start and not self.runtime.simulated and not self._set_up_volumes(record, state):
+            return RETRY
         if actions.create_sandbox:
             try:
                 self.runtime.run_pod_sandbox(_sandbox_config(pod, actions.sandbox_attempt))
@@ -153,14 +200,14 @@ class PodSync:
         if self.runtime.simulated:
             config = plain_config(start)
         else:
-            facts = Facts(
-                (sandbox.ip or self.kubelet.machine.address,),
-                (self.kubelet.machine.address,),
-                self.kubelet.name,
-                self.kubelet.allocatable,
-            )
             try:
-                config = container_config(self.kubelet.client, pod, start, facts, ())
+                config = container_config(
+                    self.kubelet.client,
+                    pod,
+                    start,
+                    self._facts(state),
+                    lambda env: self._mounts(record, start, state, env),
+                )
             except ConfigError as e:
                 self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
                 raise NotStarted("CreateContainerConfigError", str(e), retry=RETRY) from None

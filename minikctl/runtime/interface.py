@@ -72,6 +72,7 @@ class SandboxStatus:
     ip: str
     created_at: datetime
     host_network: bool = False
+    hostname: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,20 @@ class Mount:
     container_path: str
     read_only: bool = False
     volume: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Whom a container runs as and what it may. None: as the image says. Capabilities are named without `CAP_`."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] = ()
+    read_only_root: bool = False
+    privileged: bool = False
+    no_new_privileges: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,7 @@ class ContainerConfig:
     tty: bool = False
     spec_hash: str = ""
     init: bool = False
+    security: Security = Security()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 
 from minikctl.api.meta import condition_is
 from minikctl.client import DeleteOptions
-from minikctl.kubelet.agent import Agent, kill_everything, make_agent
+from minikctl.kubelet.agent import RUNTIME, Agent, kill_everything, make_agent
 from minikctl.kubelet.node import NodeConfig
 from tests.runtime.conftest import processes_of, until
 from tests.support.cluster import TestCluster
@@ -86,6 +86,12 @@ class Running:
         self.kubelet.recorder.flush()
         found = [e for e in self.client.list("events", "default")["items"] if e["involvedObject"]["name"] == name]
         return [(e["reason"], e["message"]) for e in sorted(found, key=lambda e: e["metadata"]["name"])]
+
+
+@pytest.fixture(autouse=True)
+def plain_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests are about; those of sandboxes are in test_sandbox_agent.py."""
+    monkeypatch.setenv(RUNTIME, "process")
 
 
 @pytest.fixture
@@ -395,6 +401,7 @@ def test_the_agent_is_killed(tmp_path):
     def make(name, command, policy):
         container = {"name": "app", "image": "busybox", "command": command}
         spec = {"nodeName": "node-1", "containers": [container], "restartPolicy": policy}
+        spec["automountServiceAccountToken"] = False
         cluster.client.create("pods", {"metadata": {"name": name}, "spec": spec}, "default")
 
     first = agent()

@@ -7,7 +7,7 @@ from minikctl.runtime.images import MIB, Image, Program, docker
 
 _DEBIAN = r"(?:stretch|buster|bullseye|bookworm|trixie)"
 _VARIANT = rf"(?:-(?:slim|alpine(?:3\.[0-9]{{1,2}})?|{_DEBIAN}|slim-{_DEBIAN}|{_DEBIAN}-slim))?"
-_PYTHON = Program(host=(shutil.which("python3") or sys.executable,))
+_PYTHON = Program(host=(getattr(sys, "_base_executable", "") or shutil.which("python3") or sys.executable,))
 _PYTHON_NAMES = ("python", "python3", "python2")
 
 IMAGES = (

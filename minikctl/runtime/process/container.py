@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -101,6 +101,20 @@ class Container:
     def environment(self) -> dict[str, str]:
         return {**dict(self.run.env), MARK: str(self.folder.path)}
 
+    # ------------------------------------------------------------------ how it is run
+
+    def command(self) -> tuple[list[str], str, dict[str, str]]:
+        """What the shim runs, where, and with which environment."""
+        return list(self.run.argv), self.run.working_dir, self.environment
+
+    def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
+        """The same for a command that joins the container. Raises RuntimeFailure."""
+        return list(argv), self.run.working_dir, self.environment
+
+    def main_process(self) -> proc.Process | None:
+        """The container's own first process, which gets its signals; None before it runs."""
+        return self.folder.process("main")
+
     # ------------------------------------------------------------------ beginning
 
     def launch(self, presence: Path, now: datetime) -> None:
@@ -114,11 +128,11 @@ class Container:
             shim = [python(), "-I", "-S", str(TERMINAL_SHIM)]
         else:
             shim = ["/bin/sh", str(SHIM)]
-        argv = [*shim, str(self.folder.path), str(presence), *self.run.argv]
+        command, working_dir, environment = self.command()
         self._shim = subprocess.Popen(
-            argv,
-            cwd=self.run.working_dir,
-            env=self.environment,
+            [*shim, str(self.folder.path), str(presence), *command],
+            cwd=working_dir,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -255,7 +269,7 @@ class Container:
         """Signal the main process; it may be starting still."""
         if self.state != RUNNING:
             return
-        main = self.folder.process("main")
+        main = self.main_process()
         if main is not None:
             proc.send(main, number)
         elif attempts:
@@ -264,7 +278,7 @@ class Container:
     def wait_for_main(self, seconds: float = 2.0) -> None:
         """Until the main process has its pipes open. Not for the loop's thread."""
         for _ in range(int(seconds / 0.005)):
-            if self.folder.process("main") is not None or self.over.wait(0.005):
+            if self.main_process() is not None or self.over.wait(0.005):
                 return
 
     def close_stdin(self) -> None:

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from minikctl.runtime.interface import ContainerConfig, Mount, SandboxStatus
+from minikctl.runtime.interface import ContainerConfig, Mount, SandboxStatus, Security
 from minikctl.runtime.process.proc import Process, parse_stat
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, indented, loads
@@ -183,6 +183,8 @@ def config_from(content: dict[str, Any]) -> tuple[ContainerConfig, Launch]:
     for name in ("command", "args"):
         raw[name] = tuple(raw[name])
     raw["env"] = tuple((k, v) for k, v in raw["env"])
+    security = raw.get("security") or {}
+    raw["security"] = Security(**{k: tuple(v) if isinstance(v, list) else v for k, v in security.items()})
     run = dict(content["launch"])
     run["argv"] = tuple(run["argv"])
     run["env"] = tuple((k, v) for k, v in run["env"])

@@ -40,7 +40,7 @@ from minikctl.runtime.interface import (
 )
 from minikctl.runtime.process import listeners, proc
 from minikctl.runtime.process.container import MARK, Container, of_container, of_shim
-from minikctl.runtime.process.folder import PodsFolder, config_from, remove_tree
+from minikctl.runtime.process.folder import ContainerFolder, Launch, PodsFolder, config_from, remove_tree
 from minikctl.runtime.process.images import ProcessImages
 from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, resolve
 from minikctl.runtime.process.loop import Loop
@@ -63,6 +63,7 @@ class ProcessRuntime:
     name = "minikctl-process"
     version = "0.1.0"
     simulated = False
+    container_class: type[Container] = Container
 
     def __init__(self, state_dir: Path, node: str, cidr: str, *, host_ip: str = "", clock: Clock | None = None):
         self._clock = clock or SystemClock()
@@ -120,7 +121,7 @@ class ProcessRuntime:
             log_path = self._folder.log(uid, config.name, config.attempt)
             created = datetime.fromisoformat(content["created"])
             found.append(
-                Container(
+                self.container_class(
                     content["id"], content["sandbox"], folder, config, run, created, log_path, self._loop, self._ended
                 )
             )
@@ -159,6 +160,7 @@ class ProcessRuntime:
             ip,
             self._clock.now(),
             config.host_network,
+            config.hostname,
         )
         try:
             self._save(sandbox)
@@ -247,24 +249,35 @@ class ProcessRuntime:
             folder.make(config.stdin)
             if config.tty:
                 os.mkfifo(folder.path / "resize", 0o600)
-            image, resolved = self.images.emulated(config.image)
-            ip = self._host_ip if sandbox.host_network else sandbox.ip
-            run = resolve(config, image, resolved, self.images.programs(image), folder.root, sandbox, ip)
-            link_mounts(folder.root, config.mounts)
+            run = self._prepare(folder, config, sandbox)
             folder.save(container_id, sandbox_id, created, config, run)
         except OSError as e:
             raise RuntimeFailure(f"failed to create the container's folder: {e.strerror}: {e.filename}") from None
         log_path = self._folder.log(sandbox.uid, config.name, config.attempt)
-        container = Container(container_id, sandbox_id, folder, config, run, created, log_path, self._loop, self._ended)
+        container = self.container_class(
+            container_id, sandbox_id, folder, config, run, created, log_path, self._loop, self._ended
+        )
         with self._lock:
             self._containers[container_id] = container
         return container_id
+
+    def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
+        """Make the container's files, and find out how it is run. Raises RuntimeFailure, OSError."""
+        image, resolved = self.images.emulated(config.image)
+        ip = self._host_ip if sandbox.host_network else sandbox.ip
+        run = resolve(config, image, resolved, self.images.programs(image), folder.root, sandbox, ip)
+        link_mounts(folder.root, config.mounts)
+        return run
+
+    def _check(self, container: Container, word: str) -> None:
+        """Raises StartRefused when `word` is no program in the container."""
+        find_program(word, dict(container.run.env), Path(container.run.working_dir))
 
     def start_container(self, container_id: str) -> None:
         container = self._container(container_id)
         now = self._clock.now()
         try:
-            find_program(container.run.argv[0], dict(container.run.env), Path(container.run.working_dir))
+            self._check(container, container.run.argv[0])
             container.launch(self._presence_path, now)
         except StartRefused as e:
             message = f"failed to create task: unable to start container process: {e}"
@@ -324,9 +337,8 @@ class ProcessRuntime:
         container = self._container(container_id)
         if container.state != RUNNING:
             raise RuntimeFailure(f"container {container_id} is not running")
-        environment, working_dir = dict(container.run.env), Path(container.run.working_dir)
         try:
-            find_program(command[0], environment, working_dir)
+            self._check(container, command[0])
             container.folder.note_exec()
             return ExecSession(container, command, stdin=stdin, tty=tty)
         except StartRefused as e:

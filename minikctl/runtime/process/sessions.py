@@ -84,14 +84,16 @@ class ExecSession:
 
     def _on_terminal(self, container: Container, argv: Sequence[str]) -> None:
         self._master, self._slave = os.openpty()  # the slave stays open: else the end would show before the beginning
-        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *argv]
-        self._process = _start(container, command, subprocess.DEVNULL, subprocess.DEVNULL, TERM="xterm")
+        joined, working_dir, environment = container.exec_command(argv)
+        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *joined]
+        environment = {"TERM": "xterm", **environment}
+        self._process = _start(command, working_dir, environment, subprocess.DEVNULL, subprocess.DEVNULL)
         self._input = Input(self._master, owned=False)
         self._outputs[self._master] = STDOUT
 
     def _on_pipes(self, container: Container, argv: Sequence[str], stdin: bool) -> None:
         source = subprocess.PIPE if stdin else subprocess.DEVNULL
-        self._process = _start(container, argv, source, subprocess.PIPE)
+        self._process = _start(*container.exec_command(argv), source, subprocess.PIPE)
         self._input = Input(_taken(self._process.stdin) if stdin else -1)
         self._outputs = {_taken(self._process.stdout): STDOUT, _taken(self._process.stderr): STDERR}
 
@@ -150,15 +152,17 @@ class ExecSession:
                 os.eventfd_write(self._closed, 1)
 
 
-def _start(container: Container, argv: Sequence[str], stdin: int, output: int, **env: str) -> subprocess.Popen[bytes]:
-    """A process with the container's environment, in its folder, in a session of its own."""
+def _start(
+    command: Sequence[str], working_dir: str, environment: dict[str, str], stdin: int, output: int
+) -> subprocess.Popen[bytes]:
+    """A process in a session of its own."""
     return subprocess.Popen(
-        list(argv),
+        list(command),
         stdin=stdin,
         stdout=output,
         stderr=output,
-        cwd=container.run.working_dir,
-        env={**env, **container.environment},
+        cwd=working_dir,
+        env=environment,
         start_new_session=True,
         umask=0o022,
     )

@@ -1,0 +1,107 @@
+"""A pod's volumes on their way into its containers."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from minikctl.api.meta import Obj, uid
+from minikctl.client import Client
+from minikctl.kubelet import environment, volumes
+from minikctl.kubelet.environment import ConfigError, Facts
+from minikctl.kubelet.volumes import Context, Mounted, Tokens, VolumeError
+from minikctl.runtime.interface import Mount
+from minikctl.util.clock import Clock
+
+SYNC_PERIOD = 60.0
+"""Seconds after which the objects behind a pod's volumes are looked at again, as the kubelet's syncFrequency."""
+_FOLDERS = {
+    "emptyDir": "kubernetes.io~empty-dir",
+    "configMap": "kubernetes.io~configmap",
+    "downwardAPI": "kubernetes.io~downward-api",
+    "persistentVolumeClaim": "kubernetes.io~claim",
+}
+
+
+class VolumeManager:
+    """One node's. Methods are called for one pod by one thread at a time."""
+
+    def __init__(self, client: Client, clock: Clock):
+        self._client, self._clock = client, clock
+        self._tokens = Tokens()
+        self._due: dict[str, float] = {}
+        """Pod → when (monotonic) to look at its volumes again; never for volumes that do not change."""
+
+    def set_up(self, pod: Obj, folder: Path, facts: Facts) -> dict[str, Mounted]:
+        """All volumes of the pod, by name; `folder` is the pod's. Raises VolumeError, whose text is for an Event."""
+        found = {}
+        for volume in pod["spec"].get("volumes") or []:
+            try:
+                found[volume["name"]] = self._one(pod, volume, folder, facts)
+            except OSError as e:
+                text = f"{e.strerror}: {e.filename}"
+                raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {text}') from None
+            except VolumeError as e:
+                raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {e}') from None
+        changes = any(m.changes for m in found.values())
+        self._due[uid(pod)] = self._clock.monotonic() + SYNC_PERIOD if changes else math.inf
+        return found
+
+    def _one(self, pod: Obj, volume: Obj, folder: Path, facts: Facts) -> Mounted:
+        kind = next((k for k in volume if k != "name"), "emptyDir")
+        module = volumes.types().get(kind)
+        if module is None:
+            raise VolumeError(f"volumes of type {kind} cannot be mounted by this cluster")
+        place = folder / "volumes" / _FOLDERS.get(kind, f"kubernetes.io~{kind.lower()}") / volume["name"]
+        ctx = Context(self._client, pod, volume["name"], facts, self._clock, self._tokens)
+        return module.set_up(volume.get(kind) or {}, place, ctx)
+
+    def due(self, pod_uid: str) -> float | None:
+        """Seconds until the pod's volumes are to be set up again; None when nothing in them can change."""
+        due = self._due.get(pod_uid, 0.0)
+        return None if due == math.inf else max(due - self._clock.monotonic(), 0.0)
+
+    def forget(self, pod_uid: str) -> None:
+        self._due.pop(pod_uid, None)
+        for place in [p for p in self._tokens.known if p[0] == pod_uid]:
+            del self._tokens.known[place]
+
+
+def mounts(spec: Obj, found: Mapping[str, Mounted], env: Mapping[str, str]) -> tuple[Mount, ...]:
+    """A container's mounts. Raises ConfigError."""
+    out = []
+    for mount in spec.get("volumeMounts") or []:
+        mounted = found.get(mount["name"])
+        if mounted is None:
+            raise ConfigError(f'cannot find volume "{mount["name"]}" to mount into container "{spec["name"]}"')
+        path = _sub_path(spec, mount, mounted, env)
+        read_only = mounted.read_only or bool(mount.get("readOnly"))
+        out.append(Mount(str(path), mount["mountPath"], read_only, mount["name"]))
+    return tuple(out)
+
+
+def _sub_path(spec: Obj, mount: Obj, mounted: Mounted, env: Mapping[str, str]) -> Path:
+    """A part of a volume; never anything outside of it, whatever links there are in it."""
+    sub = mount.get("subPath") or ""
+    if mount.get("subPathExpr"):
+        sub = environment.expand(mount["subPathExpr"], env)
+        if "$(" in sub:
+            raise ConfigError(f"missing value for {sub[sub.find('$(') :]!r} in subPathExpr")
+    if not sub:
+        return mounted.path
+    failed = ConfigError(f'failed to prepare subPath for volumeMount "{mount["name"]}" of container "{spec["name"]}"')
+    if sub.startswith("/") or ".." in sub.split("/"):
+        raise failed
+    base = Path(os.path.realpath(mounted.path))
+    real = Path(os.path.realpath(base / sub))
+    if not real.is_relative_to(base):
+        raise failed
+    try:
+        if not real.exists():
+            real.mkdir(parents=True)
+            real.chmod(base.stat().st_mode & 0o7777)
+    except OSError:
+        raise failed from None
+    return real

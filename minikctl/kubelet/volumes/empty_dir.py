@@ -1,0 +1,21 @@
+"""emptyDir: a folder that begins empty and ends with the pod."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from minikctl.api.meta import Obj
+from minikctl.kubelet.volumes import Context, Mounted
+
+TYPE = "emptyDir"
+
+
+def set_up(_volume: Obj, folder: Path, ctx: Context) -> Mounted:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)
+        if ctx.fs_group is not None and os.geteuid() == 0:
+            os.chown(folder, -1, ctx.fs_group)
+            folder.chmod(0o2777)
+    return Mounted(folder)

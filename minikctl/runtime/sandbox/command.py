@@ -1,0 +1,106 @@
+"""How bubblewrap is told to make one container. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from minikctl.runtime.interface import Mount, Security
+from minikctl.runtime.sandbox import bwrap
+from minikctl.runtime.sandbox.tree import Layout, destination
+
+CAPABILITIES = (
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "NET_RAW"),
+    *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+)
+"""What containers have by default, in Docker as in containerd; but not MKNOD, since nothing here keeps a container from
+opening a device that it makes."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """What one container's bubblewrap is told. visible: (folder of the host's, its read-only place)."""
+
+    layout: Layout
+    hostname: str
+    working_dir: str
+    env: Sequence[tuple[str, str]]
+    mounts: Sequence[Mount] = ()
+    visible: Sequence[tuple[str, str]] = ()
+    seccomp: int = -1
+    """The descriptor that has the system call filter; -1 for none."""
+    security: Security = Security()
+
+
+def arguments(box: Box) -> list[str]:
+    """Everything between `bwrap` and `--`."""
+    security = box.security
+    words = [
+        *bwrap.namespaces(security.user or 0, security.group or 0),
+        "--hostname",
+        box.hostname,
+        "--as-pid-1",
+        "--die-with-parent",
+        "--clearenv",
+    ]
+    words += [w for name, value in box.env for w in ("--setenv", name, value)]
+    words += _root(box)
+    for mount in sorted(box.mounts, key=lambda m: destination(m.container_path).count("/")):
+        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, destination(mount.container_path)]
+    if security.read_only_root:  # last: what is mounted needs places to be mounted at
+        words += [w for place, _ in box.layout.overlays() for w in ("--remount-ro", place)]
+        words += ["--remount-ro", "/"]
+    words += [
+        "--cap-drop",
+        "ALL",
+        *(w for c in capabilities(security) for w in ("--cap-add", "ALL" if c == "ALL" else f"CAP_{c}")),
+    ]
+    if box.seccomp >= 0:
+        words += ["--seccomp", str(box.seccomp)]
+    return [*words, "--chdir", box.working_dir]
+
+
+def _root(box: Box) -> Iterable[str]:
+    layout = box.layout
+    words = ["--bind", str(layout.root), "/"]
+    for place, lower in layout.overlays():
+        words += ["--overlay-src", lower, "--overlay", str(layout.upper(place)), str(layout.work(place)), place]
+    words += bwrap.links()
+    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--ro-bind", "/sys", "/sys"]
+    for source, place in box.visible:
+        words += ["--ro-bind", source, place]
+    return words
+
+
+def limited(security: Security, capabilities: Sequence[str], *, drop: bool) -> list[str]:
+    """The command that gives up rights and then runs another one; empty when there is nothing to give up.
+
+    `drop`: also take away the capabilities that are not in `capabilities` (the main process gets only those anyway).
+    """
+    words: list[str] = []
+    if os.geteuid() == 0:
+        if drop:
+            words += ["--bounding-set", ",".join(["-all", *(f"+{c.lower()}" for c in capabilities)]), "--inh-caps=-all"]
+        if security.user or security.group:
+            words += [f"--reuid={security.user or 0}", f"--regid={security.group or 0}"]
+            words += ["--groups=" + ",".join(map(str, security.groups))] if security.groups else ["--clear-groups"]
+    if security.no_new_privileges:
+        words += ["--no-new-privs"]
+    return ["setpriv", *words, "--"] if words else []
+
+
+def capabilities(security: Security) -> tuple[str, ...]:
+    """What a container may have of root's rights."""
+    if security.privileged:
+        return ("ALL",)
+    dropped = set(security.drop_capabilities)
+    kept = () if "ALL" in dropped else tuple(c for c in CAPABILITIES if c not in dropped)
+    return tuple(dict.fromkeys((*kept, *(c for c in security.add_capabilities if c != "MKNOD"))))
+
+
+def joining(pid: int, working_dir: str) -> list[str]:
+    """The command that runs another one in the namespaces of the container whose main process is `pid`."""
+    users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+    target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
+    return ["nsenter", *users, *target, f"--wd=/proc/{pid}/root{working_dir}", "--"]

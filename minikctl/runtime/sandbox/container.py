@@ -1,0 +1,67 @@
+"""One run of a sandboxed container: bubblewrap stands between the shim and the container's first process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from minikctl.runtime.interface import RuntimeFailure
+from minikctl.runtime.process import proc
+from minikctl.runtime.process.container import MARK, Container
+from minikctl.runtime.sandbox import bwrap, command
+
+ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
+_SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+# The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
+_WITH_ARGUMENTS = 'exec 9<"$1/bwrap.args"; [ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"; shift; exec "$@"'
+_LOADER = "LD_"
+"""Variables that would change what happens on our side of the door."""
+
+
+class SandboxContainer(Container):
+    """See the module. The folder has `bwrap.args` and, for ordinary users, `seccomp`, made by the runtime."""
+
+    def command(self) -> tuple[list[str], str, dict[str, str]]:
+        security = self.config.security
+        limits = command.limited(security, command.capabilities(security), drop=False)
+        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), bwrap.program(), "--args", "9", "--"]
+        return [*start, *limits, *self.run.argv], str(self.folder.path), {**_SYSTEM, MARK: str(self.folder.path)}
+
+    def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
+        self.wait_for_main()
+        main = self.main_process()
+        if main is None:
+            raise RuntimeFailure("failed to exec in container: the container has no running process")
+        security = self.config.security
+        limits = command.limited(security, command.capabilities(security), drop=not security.privileged)
+        env = dict(self.run.env)
+        awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
+        setting = ["env", *awkward] if awkward else []
+        join = command.joining(main.pid, self.run.working_dir)
+        return [*join, *limits, *setting, *argv], str(self.folder.path), env
+
+    def main_process(self) -> proc.Process | None:
+        """The first process in the container's PID namespace: bubblewrap's only child, once it is no longer bubblewrap."""
+        outer = self.folder.process("main")
+        if outer is None:
+            return None
+        for pid in _children(outer.pid):
+            found = proc.stat(pid)
+            if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
+                return found.process
+        return None
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:  # noqa: PTH123 - quicker than a Path, and often called
+            return [int(word) for word in f.read().split()]
+    except OSError:
+        return []
+
+
+def _program(pid: int) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""

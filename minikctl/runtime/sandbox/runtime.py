@@ -1,0 +1,155 @@
+"""The sandbox runtime: as the process runtime, but every container has its own root file system, process numbers, host
+name and IPC, and cannot write anywhere on the host but into its own folder and its volumes.
+
+The network is the host's: a pod has an address of its own on the loopback interface. As an ordinary user there is only
+one user in a container; changing a file's owner or the own user is refused by the kernel. See `limitations`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import sysconfig
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from minikctl.runtime.images import Image, Program
+from minikctl.runtime.interface import ContainerConfig, RuntimeFailure, SandboxStatus
+from minikctl.runtime.process.container import Container
+from minikctl.runtime.process.folder import ContainerFolder, Launch
+from minikctl.runtime.process.launch import IMAGE, PATH, POD_IP, ROOT, StartRefused, command_of, resolve
+from minikctl.runtime.process.runtime import ProcessRuntime
+from minikctl.runtime.sandbox import command, seccomp, tree
+from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer
+
+NETWORK = (
+    "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own"
+)
+ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
+RESOURCES = "limits of resources are not enforced"
+OWN = "/opt/.minikctl"
+SHARING = "containers of a pod share no processes and no IPC"
+
+
+class SandboxRuntime(ProcessRuntime):
+    """One node's. See the module; use it where `bwrap.probe` has nothing against it."""
+
+    name = "minikctl-sandbox"
+    container_class = SandboxContainer
+
+    def limitations(self) -> Sequence[str]:
+        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), RESOURCES, SHARING)
+
+    @property
+    def _etc(self) -> Path:
+        return self._presence_path.parent / "sandbox-etc"
+
+    def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
+        image, status = self.images.emulated(config.image)
+        layout = tree.Layout(folder.path, tree.make_etc(self._etc))
+        tree.make(layout, image, _commands(image, status.tags[0] if status.tags else config.image))
+        tree.make_places(layout, config.mounts)
+        ip = self._host_ip if sandbox.host_network else sandbox.ip
+        found = resolve(config, image, status, Path("/nonexistent"), layout.root, sandbox, ip)
+        working_dir = tree.destination(config.working_dir or image.working_dir)
+        if tree.Finder(layout, config.mounts).find(working_dir) is None:
+            _make_folder(layout, working_dir)
+        run = Launch(
+            config.command + config.args if config.command else (*image.entrypoint, *(config.args or image.cmd)),
+            tuple(_environment(dict(found.env), image, config).items()),
+            working_dir,
+            found.stop_signal,
+            found.image,
+            found.image_ref,
+        )
+        blind = b"" if os.geteuid() == 0 else seccomp.program()
+        box = command.Box(
+            layout,
+            sandbox.hostname or sandbox.name,
+            working_dir,
+            run.env,
+            config.mounts,
+            visible(),
+            FILTER_FD if blind else -1,
+            config.security,
+        )
+        if blind:
+            (folder.path / FILTER).write_bytes(blind)
+        (folder.path / ARGUMENTS).touch(mode=0o600)
+        (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
+        return run
+
+    def _check(self, container: Container, word: str) -> None:
+        layout = tree.Layout(container.folder.path, self._etc)
+        finder = tree.Finder(layout, container.config.mounts, visible())
+        if "/" in word:
+            path = finder.find(os.path.join(container.run.working_dir, word))
+            if path is None:
+                raise StartRefused(f'exec: "{word}": stat {word}: no such file or directory')
+            if path.is_dir() or not os.access(path, os.X_OK):
+                raise StartRefused(f'exec: "{word}": permission denied')
+            return
+        for folder in dict(container.run.env).get("PATH", "").split(":"):
+            path = finder.find(f"{folder or container.run.working_dir}/{word}")
+            if path is not None and path.is_file() and os.access(path, os.X_OK):
+                return
+        raise StartRefused(f'exec: "{word}": executable file not found in $PATH')
+
+
+def visible() -> tuple[tuple[str, str], ...]:
+    """What emulated programs need of this installation, and where they find it: the programs, and the interpreter
+    where that is not the system's own."""
+    return _visible(os.geteuid())
+
+
+@cache
+def _visible(_user: int) -> tuple[tuple[str, str], ...]:
+    prefix, images = os.path.realpath(sys.base_prefix), str(Path(__file__).resolve().parent.parent / "images")
+    found = [(images, f"{OWN}/images")]
+    if prefix != "/usr" and not prefix.startswith("/usr/"):
+        found.append((prefix, f"{OWN}/python"))
+    return tuple(place for place in found if os.access(place[0], os.X_OK))
+
+
+def _commands(image: Image, name: str) -> dict[str, str]:
+    """The image's own programs as scripts."""
+    return {path: _script(program, name) for path, program in image.programs.items()}
+
+
+def _script(program: Program, name: str) -> str:
+    words = [_inside(word) for word in command_of(program)]
+    lines = ["#!/bin/sh"]
+    if program.script is not None:
+        lines.append(f"export {ROOT}=/ {IMAGE}={shlex.quote(name)}")
+        if sysconfig.get_config_var("Py_ENABLE_SHARED") and words[0].startswith(OWN):
+            lines.append(f"export LD_LIBRARY_PATH={OWN}/python/lib")
+    return "\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""])
+
+
+def _inside(word: str) -> str:
+    """A path of the host's as the container has it."""
+    real = os.path.realpath(word) if word.startswith("/") else word
+    for source, place in visible():
+        if real.startswith(source + "/"):
+            return place + real[len(source) :]
+    return word
+
+
+def _environment(env: dict[str, str], image: Image, config: ContainerConfig) -> dict[str, str]:
+    asked = dict(config.env)
+    env["PATH"] = asked.get("PATH") or image.env.get("PATH") or PATH
+    for own in {ROOT, IMAGE} - asked.keys():  # the image's programs have them in their scripts
+        env.pop(own, None)
+    if "HOME" not in asked:
+        env["HOME"] = "/" if config.security.user else "/root"
+    env[POD_IP] = asked.get(POD_IP, env[POD_IP])
+    return env
+
+
+def _make_folder(layout: tree.Layout, path: str) -> None:
+    try:
+        (layout.root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise RuntimeFailure(f"failed to make the working directory {path}: {e.strerror}") from None

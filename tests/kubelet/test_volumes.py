@@ -1,0 +1,236 @@
+"""A pod's volumes as folders of the machine: their files, their updates, their refusals."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from minikctl.kubelet import own_files
+from minikctl.kubelet.environment import ConfigError, Facts
+from minikctl.kubelet.volume_manager import VolumeManager, mounts
+from minikctl.kubelet.volumes import Mounted, VolumeError, types
+from minikctl.runtime.interface import Mount
+from tests.support.cluster import TestCluster
+
+FACTS = Facts(("10.0.0.9",), ("192.0.2.1",), "node-1", {"cpu": "2", "memory": "1Gi"})
+
+
+def text(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
+class Pod:
+    """A pod and the folder it has on the node."""
+
+    def __init__(self, cluster: TestCluster, folder: Path):
+        self.client, self.folder = cluster.client, folder
+        self.manager = VolumeManager(self.client, cluster.clock)
+
+    def set_up(self, *volumes: dict, labels: dict | None = None, **spec: object) -> dict[str, Mounted]:
+        container = {"name": "app", "image": "x", "resources": {"limits": {"memory": "64Mi"}}}
+        meta = {"name": "web", "namespace": "default", "uid": "u1", "labels": labels or {"app": "web"}}
+        pod = {"metadata": meta, "spec": {"containers": [container], "volumes": list(volumes), **spec}}
+        return self.manager.set_up(pod, self.folder, FACTS)
+
+    def files(self, volume: dict, **more: object) -> dict[str, str]:
+        """Path → content, as a container sees it."""
+        folder = self.set_up({"name": "v", **volume}, **more)["v"].path  # type: ignore[arg-type]
+        names = [n for n in sorted(os.listdir(folder)) if not n.startswith("..")]
+        found = {}
+        for name in names:
+            for base, _, inner in os.walk(folder / name):
+                found |= {str((Path(base) / i).relative_to(folder)): (Path(base) / i).read_text() for i in inner}
+            if (folder / name).is_file():
+                found[name] = (folder / name).read_text()
+        return found
+
+
+@pytest.fixture
+def pod(cluster: TestCluster, tmp_path: Path) -> Pod:
+    return Pod(cluster, tmp_path / "pod")
+
+
+def test_every_type_has_one_file() -> None:
+    expected = {"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected", "persistentVolumeClaim"}
+    assert types().keys() == expected | {"ephemeral"}
+
+
+def test_empty_dir_keeps_its_content(pod: Pod) -> None:
+    path = pod.set_up({"name": "v", "emptyDir": {}})["v"].path
+    assert path == pod.folder / "volumes/kubernetes.io~empty-dir/v" and stat.S_IMODE(path.stat().st_mode) == 0o777
+    (path / "a").write_text("kept")
+    assert (pod.set_up({"name": "v"})["v"].path / "a").read_text() == "kept"
+    assert pod.manager.due("u1") is None
+
+
+def test_config_map_follows_its_object_at_once_or_not_at_all(pod: Pod) -> None:
+    made = pod.client.create(
+        "configmaps",
+        {"metadata": {"name": "c"}, "data": {"a": "1", "b": "2"}, "binaryData": {"x": text("3")}},
+        "default",
+    )
+    volume = {"configMap": {"name": "c"}}
+    assert pod.files(volume) == {"a": "1", "b": "2", "x": "3"}
+    folder = pod.folder / "volumes/kubernetes.io~configmap/v"
+    before = os.readlink(folder / "..data")
+    assert os.readlink(folder / "a") == "..data/a"
+    pod.files(volume)
+    assert os.readlink(folder / "..data") == before
+    pod.client.update("configmaps", {**made, "data": {"a": "new"}, "binaryData": {}})
+    assert pod.files(volume) == {"a": "new"}
+    assert os.readlink(folder / "..data") != before and not (folder / before).exists()
+    assert 0 < (pod.manager.due("u1") or 0) <= 60
+    pod.manager.forget("u1")
+    assert pod.manager.due("u1") == 0.0
+
+
+def test_items_and_modes(pod: Pod) -> None:
+    pod.client.create("secrets", {"metadata": {"name": "s"}, "data": {"a": text("1"), "b": text("2")}}, "default")
+    items = [{"key": "a", "path": "deep/er/a", "mode": 0o400}]
+    assert pod.files({"secret": {"secretName": "s", "items": items}}) == {"deep/er/a": "1"}
+    folder = pod.folder / "volumes/kubernetes.io~secret/v"
+    assert stat.S_IMODE((folder / "deep/er/a").stat().st_mode) == 0o400
+    pod.files({"secret": {"secretName": "s", "defaultMode": 0o440}})
+    assert stat.S_IMODE((folder / "b").stat().st_mode) == 0o440
+
+
+def test_downward_api(pod: Pod) -> None:
+    items = [
+        {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}},
+        {"path": "name", "fieldRef": {"fieldPath": "metadata.name"}},
+        {"path": "memory", "resourceFieldRef": {"containerName": "app", "resource": "limits.memory", "divisor": "1Mi"}},
+    ]
+    volume = {"downwardAPI": {"items": items}}
+    assert pod.files(volume) == {"labels": 'app="web"', "memory": "64", "name": "web"}
+    assert pod.files(volume, labels={"app": "other"})["labels"] == 'app="other"'
+
+
+def test_projected_with_a_token(pod: Pod) -> None:
+    pod.client.create("configmaps", {"metadata": {"name": "c"}, "data": {"a": "1"}}, "default")
+    asked = pod.client.create(
+        "pods",
+        {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "x"}]}},
+        "default",
+    )
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "c", "items": [{"key": "a", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+    volume = {"name": "v", "projected": {"sources": sources}}
+    spec = {**asked["spec"], "volumes": [volume]}
+    read = pod.manager.set_up({**asked, "spec": spec}, pod.folder, FACTS)["v"].path
+    token = (read / "token").read_text()
+    assert (
+        token.count(".") == 2 and (read / "ca.crt").read_text() == "1" and (read / "namespace").read_text() == "default"
+    )
+    pod.manager.set_up({**asked, "spec": spec}, pod.folder, FACTS)
+    assert (read / "token").read_text() == token
+
+
+def test_claims(pod: Pod, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    common = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": ""}
+    pod.client.create(
+        "persistentvolumes", {"metadata": {"name": "pv"}, "spec": {**common, "local": {"path": str(data)}, **NODE}}
+    )
+    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": "pv"}
+    claim["resources"] = {"requests": {"storage": "1Gi"}}  # type: ignore[assignment]
+    made = pod.client.create("persistentvolumeclaims", {"metadata": {"name": "c"}, "spec": claim}, "default")
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    with pytest.raises(VolumeError, match=r'failed for volume "v" : PVC default/c is not bound'):
+        pod.set_up(volume)
+    pod.client.update("persistentvolumeclaims", {**made, "status": {"phase": "Bound"}}, subresource="status")
+    assert pod.set_up(volume)["v"] == Mounted(data)
+
+
+NODE = {
+    "nodeAffinity": {
+        "required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]},
+    }
+}
+
+
+REFUSALS = [
+    ({"configMap": {"name": "no"}}, 'configmap "no" not found'),
+    ({"secret": {"secretName": "no"}}, 'secret "no" not found'),
+    (
+        {"configMap": {"name": "c", "items": [{"key": "z", "path": "z"}]}},
+        "configmap references non-existent config key: z",
+    ),
+    ({"hostPath": {"path": "/nosuch", "type": "Directory"}}, "hostPath type check failed: /nosuch is not a directory"),
+    ({"hostPath": {"path": "/etc", "type": "File"}}, "hostPath type check failed: /etc is not a file"),
+    ({"nfs": {"server": "x", "path": "/"}}, "volumes of type nfs cannot be mounted by this cluster"),
+    ({"persistentVolumeClaim": {"claimName": "no"}}, 'persistentvolumeclaims "no" not found'),
+]
+
+
+@pytest.mark.parametrize(("volume", "message"), REFUSALS, ids=[m for _, m in REFUSALS])
+def test_refusals(pod: Pod, volume: dict, message: str) -> None:
+    pod.client.create("configmaps", {"metadata": {"name": "c"}, "data": {"a": "1"}}, "default")
+    with pytest.raises(VolumeError) as raised:
+        pod.set_up({"name": "v", **volume})
+    assert str(raised.value) == f'MountVolume.SetUp failed for volume "v" : {message}'
+
+
+def test_optional_objects_may_be_missing(pod: Pod) -> None:
+    assert pod.files({"configMap": {"name": "no", "optional": True}}) == {}
+
+
+def test_host_path_types(pod: Pod, tmp_path: Path) -> None:
+    for kind, name in (("DirectoryOrCreate", "d"), ("FileOrCreate", "f"), ("", "e")):
+        path = tmp_path / name
+        assert pod.set_up({"name": "v", "hostPath": {"path": str(path), "type": kind}})["v"].path == path
+        assert path.is_file() == (kind == "FileOrCreate")
+
+
+# ---------------------------------------------------------------------- into a container
+
+
+def mount(tmp_path: Path, **more: object) -> Mount:
+    volume = tmp_path / "volume"
+    volume.mkdir(exist_ok=True)
+    spec = {"name": "app", "volumeMounts": [{"name": "v", "mountPath": "/m", **more}]}
+    return mounts(spec, {"v": Mounted(volume)}, {"POD": "web-0"})[0]
+
+
+def test_mounts(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    assert mount(tmp_path) == Mount(str(volume), "/m", False, "v")
+    assert mount(tmp_path, readOnly=True).read_only
+    assert mount(tmp_path, subPath="a/b").host_path == f"{volume}/a/b" and (volume / "a/b").is_dir()
+    assert mount(tmp_path, subPathExpr="$(POD)").host_path == f"{volume}/web-0"
+    with pytest.raises(ConfigError, match="missing value"):
+        mount(tmp_path, subPathExpr="$(NO)")
+
+
+@pytest.mark.parametrize("sub", ["../x", "/etc", "link", "link/passwd", "a/../../x"])
+def test_a_sub_path_stays_in_its_volume(tmp_path: Path, sub: str) -> None:
+    mount(tmp_path)
+    (tmp_path / "volume/link").symlink_to("/etc")
+    with pytest.raises(ConfigError, match='failed to prepare subPath for volumeMount "v" of container "app"'):
+        mount(tmp_path, subPath=sub)
+
+
+def test_hosts() -> None:
+    written = own_files.hosts("10.1.2.3", "web", "", [{"ip": "1.2.3.4", "hostnames": ["a", "b"]}])
+    assert written.splitlines()[:2] == ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost"]
+    assert written.endswith("10.1.2.3\tweb\n\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n")
+
+
+def test_resolv_conf() -> None:
+    system = "search lan\nnameserver 1.1.1.1\noptions ndots:2 timeout:1\n"
+    config = {
+        "nameservers": ["9.9.9.9"],
+        "searches": ["x"],
+        "options": [{"name": "ndots", "value": "5"}, {"name": "rotate"}],
+    }
+    assert own_files.resolv_conf(system, "Default", config) == (
+        "search lan x\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions timeout:1 ndots:5 rotate\n"
+    )
+    assert own_files.resolv_conf(system, "None", config) == "search x\nnameserver 9.9.9.9\noptions ndots:5 rotate\n"

@@ -1,0 +1,219 @@
+"""The sandbox runtime on real containers: what they see, what they cannot do, as root and as an ordinary user."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from minikctl.runtime.interface import Mount, Security, StartFailure
+from minikctl.runtime.process import proc
+from minikctl.runtime.process.runtime import cluster_range, kill_everything
+from minikctl.runtime.sandbox import bwrap
+from minikctl.runtime.sandbox.runtime import SandboxRuntime
+from tests.runtime.conftest import Node, processes_of, until
+from tests.support.ordinary_user import as_ordinary_user
+
+
+def open_node(state: Path) -> Node:
+    node = Node(state, SandboxRuntime(state, "node-1", cluster_range(str(state), 1)))
+    node.runtime.start(node.told.append)
+    uids = node.runtime.pod_uids()
+    if uids:
+        node.sandbox = node.runtime.pod_state(uids[0]).sandbox
+    return node
+
+
+def close(node: Node) -> None:
+    node.runtime.stop()
+    kill_everything(node.state)
+    assert processes_of(node.state) == []
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Node]:
+    refused = bwrap.probe(tmp_path / "probe")
+    if refused:
+        pytest.skip(f"no sandbox on this machine: {refused}")
+    made = open_node(tmp_path)
+    yield made
+    close(made)
+
+
+def said(node: Node, script: str, **more: object) -> list[str]:
+    """What a shell in a container puts out."""
+    container = node.run("sh", "-c", script, **more)
+    node.ended(container)
+    return [line.split(" ", 2)[2] for line in node.log(container)]
+
+
+def host_tree() -> dict[str, tuple[float, int]]:
+    """The places on the host that containers' paths are called like."""
+    found = {}
+    for folder in ("/", "/mnt", "/opt", "/srv", "/etc", "/usr", "/usr/local", "/usr/local/bin", "/var", "/root"):
+        entry = os.stat(folder)
+        found[folder] = (entry.st_mtime, entry.st_nlink)
+    return found
+
+
+def test_a_root_of_its_own(node: Node) -> None:
+    before = host_tree()
+    script = "mkdir /mnt/html; touch /usr/local/bin/x /etc/y /root/z /opt/w; ls /mnt /usr/local/bin/x /etc/y /root /opt"
+    assert said(node, f"{script} /home | cat") == [
+        *("/etc/y", "/usr/local/bin/x", "", "/home:", "", "/mnt:", "html", "", "/opt:", "w", "", "/root:", "z")
+    ]
+    assert host_tree() == before
+    assert said(node, "ls /mnt /root | cat", name="other") == ["/mnt:", "", "/root:"]
+
+
+def test_what_a_container_sees(node: Node) -> None:
+    assert said(node, "hostname; id -u; echo $$; ls -d /proc/[0-9]* | wc -l; pwd") == ["web", "0", "1", "3", "/"]
+    assert said(node, "cat /etc/shadow | cut -d: -f1,2 | head -1; ls /etc/ssh", name="secrets")[0] == "root:*"
+    names = {line.partition("=")[0] for line in said(node, "env", name="env")}
+    assert names == {"PATH", "HOME", "HOSTNAME", "POD_IP", "PWD"}
+
+
+def test_volumes_at_any_path(node: Node, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a").write_text("A\n")
+    mounts = (Mount(str(data), "/mnt"), Mount(str(data), "/deep/er", read_only=True), Mount(f"{data}/a", "/run/one"))
+    script = "cat /mnt/a /run/one; echo B >/mnt/b; cat /deep/er/b; touch /deep/er/c 2>/dev/null || echo refused"
+    assert said(node, script, mounts=mounts) == ["A", "A", "B", "refused"]
+    assert (data / "b").read_text() == "B\n"
+
+
+def test_links_lead_nowhere_on_the_host(node: Node, tmp_path: Path) -> None:
+    secret, data = tmp_path / "secret", tmp_path / "data"
+    secret.write_text("secret")
+    data.mkdir()
+    (data / "link").symlink_to(secret)
+    (data / "up").symlink_to("../../../../../../" + str(secret))
+    script = f"cat /d/link /d/up {secret} /proc/1/root{secret} 2>/dev/null; echo over"
+    assert said(node, script, mounts=(Mount(str(data), "/d"),)) == ["over"]
+
+
+def test_other_processes_are_out_of_reach(node: Node) -> None:
+    assert said(node, f"kill -9 {os.getpid()} 2>/dev/null || echo nobody there") == ["nobody there"]
+
+
+def test_programs_that_are_not_there(node: Node) -> None:
+    with pytest.raises(StartFailure, match=r'exec: "nosuch": executable file not found in \$PATH'):
+        node.run("nosuch")
+    with pytest.raises(StartFailure, match=r'exec: "/bin/nosuch": stat /bin/nosuch: no such file or directory'):
+        node.run("/bin/nosuch", name="second")
+    with pytest.raises(StartFailure, match=r'exec: "/etc": permission denied'):
+        node.run("/etc", name="third")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("exit 3", 3), ("kill -TERM $$; exit 4", 4), ("sh -c 'kill -9 $$'; exit $?", 137)]
+)
+def test_exit_codes(node: Node, command: str, code: int) -> None:
+    assert node.ended(node.run("sh", "-c", command)).exit_code == code
+
+
+def test_its_first_process_gets_the_signal_and_may_ignore_it(node: Node) -> None:
+    polite = node.run(
+        "sh", "-c", 'trap "echo bye; exit 0" TERM; echo here; while :; do sleep 0.05; done', name="polite"
+    )
+    deaf = node.run("sleep", "100", name="deaf")
+    until(lambda: node.log(polite))
+    node.runtime.stop_container(polite, 30)
+    node.runtime.stop_container(deaf, 0.3)
+    assert node.ended(polite).exit_code == 0 and node.log(polite)[-1] == "stdout F bye"
+    assert node.ended(deaf).exit_code == 137  # process 1 without a handler, as in every container
+
+
+def test_exec_joins(node: Node) -> None:
+    container = node.run("sh", "-c", "cd /tmp; touch mine; exec sleep 100")
+    until(lambda: node.runtime.exec_sync(container, ["ls", "/tmp"], 5).output == b"mine\n")
+    assert node.runtime.exec_sync(
+        container, ["sh", "-c", "hostname; tr '\\0' ' ' </proc/1/cmdline; exit 5"], 5
+    ).output == (b"web\nsleep 100 ")
+    session = node.runtime.exec(container, ["cat"], stdin=True, tty=False)
+    session.write(b"over the fence\n")
+    session.close_stdin()
+    assert session.read() == (1, b"over the fence\n")
+    session.close()
+    with pytest.raises(StartFailure, match="executable file not found"):
+        node.runtime.exec(container, ["nosuch"], stdin=False, tty=False)
+
+
+def test_a_terminal(node: Node) -> None:
+    container = node.run("sleep", "100")
+    session = node.runtime.exec(container, ["sh", "-c", "stty size; [ -t 0 ] && echo terminal"], stdin=True, tty=True)
+    out = b""
+    while (part := session.read()) is not None:
+        out += part[1]
+    assert b"terminal" in out and session.exit_code() == 0
+
+
+def test_security(node: Node) -> None:
+    script = "id -u; id -G; touch /x 2>/dev/null || echo read-only; touch /usr/x 2>/dev/null || echo too"
+    assert said(node, script, security=Security(user=1000, group=1000, read_only_root=True)) == [
+        *("1000", "1000", "read-only", "too")
+    ]
+    none = said(node, "grep CapEff /proc/self/status", name="none", security=Security(drop_capabilities=("ALL",)))
+    assert none == ["CapEff:\t0000000000000000"]
+    locked = Security(no_new_privileges=True)
+    assert said(node, "grep NoNewPrivs /proc/self/status", name="locked", security=locked) == ["NoNewPrivs:\t1"]
+
+
+def test_exec_has_no_more_rights_than_the_container(node: Node) -> None:
+    container = node.run("sleep", "100")
+    own = node.runtime.exec_sync(container, ["sh", "-c", "grep CapEff /proc/self/status; cat /proc/1/status"], 5).output
+    found = [line.split()[1] for line in own.decode().splitlines() if line.startswith("CapEff")]
+    assert found[0] == found[1]
+
+
+def test_the_agent_comes_back(node: Node) -> None:
+    container = node.run("sh", "-c", "sleep 0.3; exit 9")
+    lasting = node.run("sleep", "100", name="lasting")
+    node.main(container), node.main(lasting)
+    node.runtime.stop()
+    later = open_node(node.state)
+    assert later.ended(container).exit_code == 9
+    assert later.status(lasting).state == "RUNNING"
+    os.kill(until(lambda: node.main(lasting)).pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    assert later.ended(lasting).exit_code == 137
+    later.runtime.stop()
+
+
+def test_a_killed_watchman_takes_the_container_along(node: Node) -> None:
+    container = node.run("sh", "-c", "sleep 1000 & sleep 1000")
+    folder = node.runtime._folder.container("u1", "app", 0)
+    shim = until(lambda: folder.process("shim"))
+    until(lambda: len(proc.descendants([shim.pid], proc.everything())) >= 3)  # type: ignore[attr-defined]
+    os.kill(shim.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    node.ended(container)
+    until(lambda: processes_of(node.state) == [])
+
+
+def in_a_node(folder: Path, check: Callable[[Node], None]) -> Callable[[], None]:
+    def run() -> None:
+        refused = bwrap.probe(folder / "probe")
+        assert not refused, refused
+        made = open_node(folder)
+        try:
+            check(made)
+        finally:
+            close(made)
+
+    return run
+
+
+def test_an_ordinary_user(node: Node, tmp_path: Path) -> None:
+    def check(own: Node) -> None:
+        script = "id -u; mkdir /mnt/html && chown 33:33 /mnt/html && echo done; touch /usr/local/bin/x && echo written"
+        assert said(own, script) == ["0", "done", "written"]
+        assert said(own, "id -u", name="user", security=Security(user=1000)) == ["1000"]
+        lasting = own.run("sleep", "100", name="lasting")
+        assert own.runtime.exec_sync(lasting, ["id", "-u"], 5).output == b"0\n"
+
+    own = tmp_path / "own"
+    own.mkdir()
+    as_ordinary_user(own, in_a_node(own, check))
