@@ -66,7 +66,9 @@ class FakeKubelet:
         """Which running pods are Ready; asked again at every step."""
         self._assigned = self._addresses = 0
         for node in nodes if create_nodes else ():
-            status = {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}
+            room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+            ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+            status = {"capacity": room, "allocatable": room, "conditions": [ready]}
             self.client.create("nodes", {"metadata": {"name": node}, "status": status})
 
     def step(self, limit: int | None = None) -> int:

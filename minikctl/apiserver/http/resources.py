@@ -168,7 +168,10 @@ class Resources:
 
     def _object(self, request: Request, kind: Kind, obj: Obj, form: Form, status: int = 200) -> Response:
         """An object, in the shape asked for; subresource answers of another kind go out as they are."""
-        if form.shape and obj.get("kind") == kind.kind:
+        if form.shape == "Table" and obj.get("kind") == "Scale":
+            include = request.query.get("includeObject", "") or tables.METADATA
+            obj = tables.scale_table(obj, self.api.clock.now(), include)
+        elif form.shape and obj.get("kind") == kind.kind:
             version = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             if form.shape == "Table":
                 include = request.query.get("includeObject", "") or tables.METADATA
