@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minikctl.api import scheduling
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, is_deleting, name, namespace, timestamp
 from minikctl.client import Client, DeleteOptions
@@ -45,6 +46,14 @@ def running_status(pod: Obj, ip: str, now: str, *, ready: bool = True, phase: st
         "startTime": now,
         "containerStatuses": statuses,
     }
+
+
+def pinned(pod: Obj) -> str:
+    """The node that a DaemonSet's pod was made for, "" for other pods."""
+    for term in scheduling.required_terms(pod["spec"]) or []:
+        for field in term.get("matchFields") or []:
+            return str(field["values"][0])
+    return ""
 
 
 class FakeKubelet:
@@ -97,7 +106,9 @@ class FakeKubelet:
             self.client.delete("pods", name(pod), **where, options=DeleteOptions(grace_period=0))
             return 1
         if not pod["spec"].get("nodeName"):
-            node = self.nodes[self._assigned % len(self.nodes)]
+            node = pinned(pod) or self.nodes[self._assigned % len(self.nodes)]
+            if node not in self.nodes:
+                return 0
             self._assigned += 1
             binding = {"metadata": {"name": name(pod)}, "target": {"kind": "Node", "name": node}}
             self.client.create("pods", binding, **where, name=name(pod), subresource="binding")
