@@ -27,6 +27,7 @@ from minikctl.apiserver.request import Attributes, Context
 from minikctl.util.clock import Clock
 
 if TYPE_CHECKING:
+    from minikctl.apiserver.auth.authorizer import Authorizer
     from minikctl.apiserver.resources import Resources
 
 
@@ -35,6 +36,9 @@ class Cluster(Protocol):
 
     clock: Clock
     resources: Resources
+
+    @property
+    def authorizer(self) -> Authorizer: ...
 
     def read(self, resource: str, namespace: str, name: str) -> Obj | None:
         """A stored object. Raises ApiError when there is no such resource."""
