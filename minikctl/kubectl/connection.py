@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minikctl.client import Client
+    from minikctl.client.http import Endpoint
+    from minikctl.client.http.transport import Transport
     from minikctl.kubectl.command import Invocation
     from minikctl.kubectl.kubeconfig import Target
 
@@ -48,6 +50,19 @@ def open_connection(call: Invocation) -> Connection:
     return Connection(client, target.namespace, target.context, target.state_dir)
 
 
+def open_transport(call: Invocation) -> Transport:
+    """The bare way over HTTP, to a cluster of ours too: for commands that hand it on (`proxy`). Raises UsageError."""
+    from minikctl.client.http.client import agent
+    from minikctl.client.http.transport import Transport
+    from minikctl.kubectl import kubeconfig
+
+    target = kubeconfig.resolve(call)
+    if target.state_dir is not None:
+        _start(target.state_dir, call)
+        target = _served(target.state_dir, target)
+    return Transport(_endpoint(target, call), agent(_actor(call)))
+
+
 def _start(state_dir: Path, call: Invocation) -> None:
     hook = call.env.ensure_running
     if hook is not None and call.flags.get("dry-run") not in ("client", "unchanged"):
@@ -77,12 +92,18 @@ def _remote(target: Target, call: Invocation) -> Any:
     from minikctl.client.http import HttpClient
     from minikctl.client.http.discovery import cache_file
     from minikctl.kubectl import kubeconfig
+
+    found = _endpoint(target, call)
+    folder = (kubeconfig.GlobalFlags(call).get("cache-dir") or "").replace("$HOME", call.env.environ.get("HOME", ""), 1)
+    kept = cache_file(folder, found.server) if folder.startswith("/") and call.env.environ.get("HOME") else None
+    chunk = call.flags.get("chunk-size")
+    return HttpClient(found, actor=_actor(call), chunk_size=500 if chunk is None else int(chunk), cache=kept)
+
+
+def _endpoint(target: Target, call: Invocation) -> Endpoint:
+    from minikctl.kubectl import kubeconfig
     from minikctl.kubectl.kubeconfig.endpoint import endpoint
     from minikctl.kubectl.kubeconfig.files import Config
 
     flags = kubeconfig.GlobalFlags(call)
-    found = endpoint(call, target.config or Config(), flags, target.cluster, target.user)
-    folder = (flags.get("cache-dir") or "").replace("$HOME", call.env.environ.get("HOME", ""), 1)
-    kept = cache_file(folder, found.server) if folder.startswith("/") and call.env.environ.get("HOME") else None
-    chunk = call.flags.get("chunk-size")
-    return HttpClient(found, actor=_actor(call), chunk_size=500 if chunk is None else int(chunk), cache=kept)
+    return endpoint(call, target.config or Config(), flags, target.cluster, target.user)

@@ -7,6 +7,7 @@ first message of each channel begins with the port's number.
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections import deque
@@ -26,7 +27,9 @@ from minikctl.client.protocol import Stream
 from minikctl.util.errors import Unreachable
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
-CLOSE = 255
+STDOUT, ERROR, CLOSE = 1, 3, 255
+DATA = 0
+"""A port's first channel."""
 MAX_MESSAGE = 16 << 20
 
 
@@ -134,7 +137,7 @@ class WebSocketStream:
 
 
 class PortForwardStream:
-    """Two channels a port (2n data, 2n+1 error), without the port's number that each begins with."""
+    """One forwarded port: its two channels (0 data, 1 error), without the port's number that each begins with."""
 
     def __init__(self, inner: WebSocketStream):
         self._inner = inner
@@ -154,7 +157,9 @@ class PortForwardStream:
                 data = data[2:]
                 if not data:
                     continue
-            return channel, data
+            if channel == DATA:
+                return STDOUT, data
+            return ERROR, json.dumps({"status": "Failure", "message": data.decode(errors="replace")}).encode()
         return None
 
     def fileno(self) -> int:
