@@ -111,7 +111,6 @@ apply -f pod.yaml --dry-run=client -o yaml
 apply -f - < cm.yaml
 apply set-last-applied -f cm2.yaml
 apply -f unknown-field.yaml
-apply -f unknown-kind.yaml
 apply -f other-namespace.yaml
 apply -f bad-name.yaml
 apply -f bad-pod.yaml
