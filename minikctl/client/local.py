@@ -225,8 +225,10 @@ class LocalClient:
     def connect(
         self, kind: Kind | str, name: str, namespace: str, subresource: str, options: Mapping[str, Any]
     ) -> Stream:
-        from minikctl.apiserver import kubelet_client
+        from minikctl.apiserver import admission, kubelet_client
 
+        with self._request() as ctx:
+            admission.connect(self.api, self._kind(kind), namespace, name, subresource, options, ctx)
         return kubelet_client.connect(self.api, namespace, name, subresource, options)
 
     # ------------------------------------------------------------------ the rest

@@ -14,7 +14,7 @@ import pytest
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj
 from minikctl.apiserver.request import ADMIN, Context
-from minikctl.client import WriteOptions
+from minikctl.client import DeleteOptions, WriteOptions
 from tests.apiserver.admission.building import pod
 from tests.support.cluster import TestCluster
 from tests.support.webhook import WebhookServer, allow, patch, serving
@@ -400,3 +400,56 @@ def test_a_webhook_behind_a_service(cluster: TestCluster, server: WebhookServer)
     cluster.store.create("endpointslices/default/hook-1", {**piece, "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice"}, actor="test")  # fmt: skip
     create(cluster)
     assert server.paths == ["/allow?timeout=10s"]
+
+
+def test_scales_bindings_and_tokens_come_in_their_own_shape(cluster: TestCluster, server: WebhookServer) -> None:
+    resources = ["deployments/scale", "pods/binding", "serviceaccounts/token", "deployments"]
+    rules = [{**RULE, "operations": ["*"], "resources": resources}]
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod()["spec"]}
+    spec = {"selector": {"matchLabels": {"a": "b"}}, "template": template}
+    cluster.client.create("deployments.apps", {"metadata": {"name": "web"}, "spec": spec}, "default")
+    cluster.client.create("pods", pod(), "default")
+    server.answers["/patch"] = patch({"op": "replace", "path": "/spec/replicas", "value": 5})
+    scales = {
+        **hook(server, "/patch", "scale.example.com"),
+        "rules": [{**rules[0], "resources": ["deployments/scale"]}],
+    }
+    configure(cluster, "mutating", scales)
+    configure(cluster, "validating", hook(server, "/allow", rules=rules))
+    scaled = cluster.client.patch("deployments.apps", "web", {"spec": {"replicas": 3}}, "default", subresource="scale")
+    assert scaled["spec"]["replicas"] == 5
+    binding = {"metadata": {"name": "web"}, "target": {"kind": "Node", "name": "n"}}
+    cluster.client.create("pods", binding, "default", name="web", subresource="binding")
+    cluster.client.create("serviceaccounts", {"spec": {}}, "default", name="default", subresource="token")
+    found = [r["request"] for r in server.seen]
+    assert [(r["subResource"], r["kind"]["kind"]) for r in found] == [
+        ("scale", "Scale"),
+        ("scale", "Scale"),
+        ("binding", "Binding"),
+        ("token", "TokenRequest"),
+    ]
+    assert (found[0]["object"]["spec"], found[0]["oldObject"]["spec"]) == ({"replicas": 3}, {"replicas": 1})
+
+
+def test_deletions_bring_their_options(cluster: TestCluster, server: WebhookServer) -> None:
+    configure(cluster, "validating", hook(server, "/allow", rules=[{**RULE, "operations": ["DELETE"]}]))
+    create(cluster)
+    cluster.client.delete("configmaps", "c", "default", options=DeleteOptions(propagation="Background", grace_period=3))
+    options = server.seen[0]["request"]["options"]
+    assert options == {
+        "kind": "DeleteOptions",
+        "apiVersion": "meta.k8s.io/v1",
+        "gracePeriodSeconds": 3,
+        "propagationPolicy": "Background",
+    }
+
+
+def test_connections_to_containers_are_asked_for(cluster: TestCluster, server: WebhookServer) -> None:
+    rule = {**RULE, "resources": ["pods/exec"], "operations": ["CONNECT"]}
+    configure(cluster, "validating", hook(server, "/deny", rules=[rule]))
+    cluster.client.create("pods", pod(), "default")
+    with pytest.raises(ApiError, match="not today"):
+        cluster.client.connect("pods", "web", "default", "exec", {"command": ["ls", "-l"], "stdout": True})
+    request = server.seen[0]["request"]
+    assert (request["operation"], request["subResource"], request["name"]) == ("CONNECT", "exec", "web")
+    assert request["object"] == {"kind": "PodExecOptions", "apiVersion": "v1", "command": ["ls", "-l"], "stdout": True}
