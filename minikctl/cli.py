@@ -56,7 +56,7 @@ class LazyGroup(TyperGroup):
         return LazyCommand(found) if found else None
 
     def invoke(self, ctx: Any) -> int:
-        found, rest = dispatch.route(ctx.args)
+        found, rest = _route(ctx.args, ctx.obj)
         if found is None:
             from minikctl.kubectl.help import show_root_help
 
@@ -65,6 +65,31 @@ class LazyGroup(TyperGroup):
         command = LazyCommand(found)
         with command.make_context(found.command.name, rest, parent=ctx) as inner:
             return int(command.invoke(inner) or 0)
+
+
+def _route(argv: list[str], env: Environment) -> tuple[dispatch.Found | None, list[str]]:
+    """The command that is meant, with a person's own defaults and aliases; a plugin takes the process over."""
+    from minikctl.kubectl import kuberc
+
+    argv = kuberc.apply(argv, env)
+    try:
+        found, rest = dispatch.route(argv)
+    except dispatch.UnknownCommand:
+        _try_plugin(argv, env)
+        raise
+    if found is not None and found.path == f"{PROGRAM} create" and rest and not rest[0].startswith("-"):
+        _try_plugin(argv, env)
+    return found, rest
+
+
+def _try_plugin(argv: list[str], env: Environment) -> None:
+    """Become the plugin that the words mean, if there is one."""
+    from minikctl.kubectl import plugins
+
+    plugin = plugins.find(argv, env.environ)
+    if plugin is not None:
+        _flush(env)
+        plugins.run(*plugin, env.environ)
 
 
 def application() -> Any:

@@ -1,12 +1,16 @@
 """CronJob schedules: `*/5 * * * *`, `@hourly`, `@every 90m`.
 
-The notation and the words of refusal are those of robfig/cron's standard parser, which Kubernetes uses. No library here:
-those on PyPI read other dialects (7 for Sunday, `L`, `#`, six fields) and refuse in other words; the parser is small.
+The notation and the words of refusal are those of robfig/cron's standard parser, which Kubernetes uses, and so is the
+treatment of clocks that are put forward or back: a time that does not exist is left out, one that exists twice counts
+twice. No library here: those on PyPI read other dialects (7 for Sunday, `L`, `#`, six fields), refuse in other words and
+move times that do not exist; what they agree about is tested against one of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from minikctl.api.durations import parse_go_duration
 
@@ -30,6 +34,7 @@ _DESCRIPTORS = {
     "@hourly": "0 * * * *",
 }
 _EVERY = "@every "
+_YEARS_AHEAD = 5
 
 
 class ScheduleError(ValueError):
@@ -85,6 +90,55 @@ def known_zone(name: str) -> bool:
         return name == "UTC" or bool(ZoneInfo(name))
     except (OSError, ValueError, KeyError):
         return False
+
+
+def zone_of(name: str) -> tzinfo:
+    """The zone of that name, UTC for "". Raises KeyError or ValueError for what this machine does not know."""
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name) if name and name != "UTC" else UTC
+
+
+def next_time(schedule: Schedule, after: datetime) -> datetime | None:
+    """The first time of the schedule after a moment, in UTC; None when there is none within five years."""
+    if schedule.every:
+        return after.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=schedule.every)
+    zone = zone_of(schedule.zone)
+    begin = after.astimezone(zone).replace(tzinfo=None) - timedelta(hours=2)  # clocks may have been put back
+    for day in _days(schedule, begin.date()):
+        least = begin.hour if day == begin.date() else 0
+        for hour in sorted(h for h in schedule.hours if h >= least):
+            for moment in _moments(day, hour, sorted(schedule.minutes), zone):
+                if moment > after:
+                    return moment
+    return None
+
+
+def _days(schedule: Schedule, first: date) -> Iterator[date]:
+    """The days of the schedule, from the first on."""
+    for i in range(366 * _YEARS_AHEAD):
+        day = first + timedelta(days=i)
+        if day.month in schedule.months and _is_on(schedule, day):
+            yield day
+
+
+def _is_on(schedule: Schedule, day: date) -> bool:
+    of_month, of_week = day.day in schedule.days, day.isoweekday() % 7 in schedule.weekdays
+    if schedule.any_day or schedule.any_weekday:
+        return of_month and of_week
+    return of_month or of_week
+
+
+def _moments(day: date, hour: int, minutes: list[int], zone: tzinfo) -> Iterator[datetime]:
+    """The moments, in UTC, at which clocks there show these minutes of an hour: none, one or two each."""
+    for fold in (0, 1):
+        for minute in minutes:
+            shown = datetime(day.year, day.month, day.day, hour, minute, fold=fold, tzinfo=zone)
+            moment = shown.astimezone(UTC)
+            back = moment.astimezone(zone)
+            exists = (back.date(), back.hour, back.minute) == (day, hour, minute)
+            if exists and (fold == 0 or back.fold == 1):
+                yield moment
 
 
 def _interval(text: str) -> float:

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minikctl.api.errors import FieldError, qualified
 from minikctl.api.meta import Obj
 from minikctl.api.names import dns_subdomain
+
+if TYPE_CHECKING:
+    from minikctl.api.schema import Decoded
 
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 Cell = str | int | bool | float | None
@@ -161,6 +164,12 @@ class Kind:
     row: Callable[[Obj, datetime], list[Cell]] = _name_row
     """The cells of one object, one per column."""
 
+    decode: Callable[[Obj], Decoded] | None = None
+    """How a client's object is read, when not by the schema tables: a custom resource's. Raises schema.DecodeError."""
+    read: Callable[[Obj], Obj] | None = None
+    """Makes of what is stored what is shown, when that differs: a custom resource gets defaults that came later."""
+    update_is_validated_whole: bool = False
+    """Whether `validate_update` and `validate_status_update` check everything, and `validate` is for new objects only."""
     conversion: Conversion | None = None
     """Set when objects of this version are kept as another kind's; its strategy then only decodes and defaults."""
 
@@ -186,7 +195,14 @@ class Kind:
 
     def shown(self, obj: Obj) -> Obj:
         """A stored object as this version shows it."""
-        return self.conversion.from_stored(obj) if self.conversion else obj
+        if self.conversion:
+            return self.conversion.from_stored(obj)
+        return self.read(obj) if self.read else obj
+
+    @property
+    def shows_what_is_stored(self) -> bool:
+        """Whether `shown` changes nothing, ever."""
+        return self.conversion is None and self.read is None
 
     @property
     def has_status(self) -> bool:

@@ -219,11 +219,15 @@ class WatchCache:
         stored = kind.stored
         prefix = storage_prefix(stored)
         with self._making:
-            if prefix not in self._kinds:
-                cache = KindCache(stored)
-                self.hub.attach(cache)
-                self._kinds[prefix] = cache
-            return self._kinds[prefix]
+            known = self._kinds.get(prefix)
+            if known is None:
+                known = self._kinds[prefix] = KindCache(stored)
+                self.hub.attach(known)
+            elif known.kind is not stored:  # its definition has changed: selectable fields may be others now
+                with self.hub.lock:
+                    known.kind = stored
+                    known.fill(self.api)
+            return known
 
     def list(self, selection: Selection) -> tuple[list[tuple[str, Item]], int, int]:
         """(items, the resourceVersion they are current at, the last one that changed this kind)."""
@@ -252,7 +256,7 @@ class WatchCache:
         return watcher, first, upto
 
     def close(self, watcher: Watcher) -> None:
-        cache = self._of(watcher.selection.kind)
+        cache = self._kinds[storage_prefix(watcher.selection.kind.stored)]
         with self.hub.lock:
             cache.drop(watcher)
 

@@ -40,7 +40,8 @@ def delete(
         old = registry.get(kind, namespace, name)
         _check_preconditions(kind, name, old, options)
         if not admitted:
-            admission.admit(Attributes("DELETE", kind, namespace, name, None, old, ctx), registry.reader)
+            asked = Attributes("DELETE", kind, namespace, name, None, old, ctx, options=_as_object(options))
+            admission.admit(asked, registry.reader)
         new = _marked(registry, kind, old, options)
         try:
             if is_finished(kind, new):
@@ -53,6 +54,16 @@ def delete(
         except StoreMissing:
             raise not_found(kind.plural, kind.group, name) from None
     raise conflict(kind.plural, kind.group, name)
+
+
+def _as_object(options: DeleteOptions) -> Obj:
+    preconditions = {"uid": options.uid, "resourceVersion": options.resource_version}
+    fields = {
+        "gracePeriodSeconds": options.grace_period,
+        "preconditions": {k: v for k, v in preconditions.items() if v} or None,
+        "propagationPolicy": options.propagation or None,
+    }
+    return {k: v for k, v in fields.items() if v is not None}
 
 
 def _check_preconditions(kind: Kind, name: str, old: Obj, options: DeleteOptions) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minikctl.api.errors import ApiError, bad_request, invalid
+from minikctl.api.errors import ApiError, bad_request, field_not_supported, invalid
 from minikctl.api.errors import field_forbidden as _forbidden
 from minikctl.api.errors import field_invalid as _invalid
 from minikctl.api.meta import Obj, uid
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds for which a log that is being followed waits for its node's agent to come back."""
 PAUSE = 0.05
+STREAMS = ("All", "Stderr", "Stdout")
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,11 @@ def _check_log_options(name: str, options: Mapping[str, Any]) -> None:
         errors.append(_forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
     elif since is not None and int(since) < 1:
         errors.append(_invalid("sinceSeconds", int(since), "must be greater than 0"))
+    stream = options.get("stream") or "All"
+    if stream not in STREAMS:
+        errors.append(field_not_supported("stream", stream, list(STREAMS)))
+    elif stream != "All" and tail is not None:
+        errors.append(_forbidden("", "`tailLines` and specific `stream` are mutually exclusive for now"))
     if errors:
         raise invalid("PodLogOptions", "", name, errors)
 

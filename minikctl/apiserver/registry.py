@@ -40,6 +40,10 @@ class StorageHook(Protocol):
 
     def after_delete(self, obj: Obj, ctx: Context) -> None: ...
 
+    def after_write(self, obj: Obj, ctx: Context) -> None:
+        """The object is stored as it is given here, new or changed."""
+        ...
+
 
 def storage_key(kind: Kind, namespace: str, name: str) -> str:
     """Where an object is stored, below `registry/`: etcd's key layout."""
@@ -137,7 +141,14 @@ class Registry:
                 raise StoreExists(key)
             return obj
         obj = _in_order(kind, obj)
-        return self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
+        stored = self._guarded(lambda: self.store.create(key, obj, actor=ctx.actor, because=ctx.because))
+        self._written(kind, stored, ctx)
+        return stored
+
+    def _written(self, kind: Kind, stored: Obj, ctx: Context) -> None:
+        hook = self.hooks.get(kind.resource)
+        if hook:
+            hook.after_write(stored, ctx)
 
     # ------------------------------------------------------------------ update
 
@@ -172,6 +183,8 @@ class Registry:
         """
         for _ in range(CONFLICT_TRIES):
             old = self.get(kind, namespace, name)
+            if kind.read:
+                old = kind.read(old)
             new = change(old)
             wanted = expect or new["metadata"].get("resourceVersion", "")
             if wanted and wanted != old["metadata"]["resourceVersion"]:
@@ -199,7 +212,9 @@ class Registry:
         if subresource != "status":
             kind.default(new)
         attributes = Attributes("UPDATE", kind, namespace, name, new, old, ctx, subresource)
-        admission.mutate(attributes, self.reader)
+        is_admitted = bool(ctx.subresource)  # in its own shape (a Scale), before it came here
+        if not is_admitted:
+            admission.mutate(attributes, self.reader)
         new = attributes.obj if attributes.obj is not None else new
         hook = self.hooks.get(kind.resource) if not subresource else None
         finish = hook.before_update(new, old, ctx) if hook else (lambda _stored: None)
@@ -208,7 +223,8 @@ class Registry:
             new = self._apply_strategy(kind, new, old, subresource)
             self._refuse_if(kind, new, self._update_errors(kind, new, old, subresource))
             attributes.obj = new
-            admission.validate(attributes, self.reader)
+            if not is_admitted:
+                admission.validate(attributes, self.reader)
             for text in kind.warnings(new) if not subresource else []:
                 ctx.warn(text)
             if not ctx.applies:
@@ -228,6 +244,8 @@ class Registry:
             return _once(errors, kind.validate_status_update(new, old))
         if subresource in kind.parts:
             return _once(errors, kind.parts[subresource].validate(new, old))
+        if kind.update_is_validated_whole:
+            return _once(errors, metadata.validate(new, kind), kind.validate_update(new, old))
         return _once(errors, metadata.validate(new, kind), kind.validate_update(new, old), kind.validate(new))
 
     @staticmethod
@@ -247,7 +265,8 @@ class Registry:
                 new.pop("status", None)
             kind.prepare_for_update(new, old)
         if kind.has_generation:
-            changed = any(new.get(k) != old.get(k) for k in new.keys() | old.keys() if k not in _NOT_SPEC)
+            uncounted = _NOT_SPEC if kind.has_status else _NOT_SPEC - {"status"}
+            changed = any(new.get(k) != old.get(k) for k in new.keys() | old.keys() if k not in uncounted)
             if changed:
                 new["metadata"]["generation"] = int(old["metadata"].get("generation") or 0) + 1
         return new
@@ -264,11 +283,13 @@ class Registry:
         new = _in_order(kind, new)
         key = storage_key(kind, old["metadata"].get("namespace", ""), old["metadata"]["name"])
         expect = old["metadata"]["resourceVersion"]
-        return self._guarded(
+        stored = self._guarded(
             lambda: self.store.update(
                 key, new, expect=expect, actor=ctx.actor, because=ctx.because, was=self._was(kind, new, old)
             )
         )
+        self._written(kind, stored, ctx)
+        return stored
 
     def remove(self, kind: Kind, obj: Obj, ctx: Context, *, expect: str) -> Obj:
         """Take the object out of the store. Raises StoreMoved, StoreMissing."""
@@ -297,12 +318,9 @@ class Registry:
                 f"{name} in version {api_version} cannot be handled as a {kind.kind}: converting ({api_version}, "
                 f"Kind={name}) to ({kind.api_version}, Kind={kind.kind}): unknown conversion"
             )
-        if not kind.type:
-            copied: Obj = clone(obj)
-            return copied
         where = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
         try:
-            decoded = schema.decode(kind.type, obj)
+            decoded = kind.decode(obj) if kind.decode else schema.decode(kind.type, obj)
         except schema.DecodeError as e:
             raise bad_request(f"{where}: {e}") from None
         if decoded.unknown and ctx.field_validation != "Ignore":

@@ -45,9 +45,11 @@ class APIServer:
         self.notifier = notifier
         self.resources = Resources(store)
         self.registry = Registry(store, self.clock, self.rng, self)
+        from minikctl.apiserver.definitions import RESOURCE, DefinitionHook
         from minikctl.apiserver.services import ServiceAddresses
 
         self.registry.hooks["services"] = ServiceAddresses(self)
+        self.registry.hooks[f"{RESOURCE}.apiextensions.k8s.io"] = DefinitionHook(self)
 
     @cached_property
     def authorizer(self) -> Authorizer:

@@ -60,6 +60,9 @@ class ServiceAddresses:
 
         return finish
 
+    def after_write(self, _obj: Obj, _ctx: Context) -> None:
+        return None
+
     def after_delete(self, obj: Obj, ctx: Context) -> None:
         self._release(self._held(obj), ctx)
 

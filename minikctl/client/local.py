@@ -225,8 +225,10 @@ class LocalClient:
     def connect(
         self, kind: Kind | str, name: str, namespace: str, subresource: str, options: Mapping[str, Any]
     ) -> Stream:
-        from minikctl.apiserver import kubelet_client
+        from minikctl.apiserver import admission, kubelet_client
 
+        with self._request() as ctx:
+            admission.connect(self.api, self._kind(kind), namespace, name, subresource, options, ctx)
         return kubelet_client.connect(self.api, namespace, name, subresource, options)
 
     # ------------------------------------------------------------------ the rest
@@ -249,11 +251,9 @@ class LocalClient:
     def raw(self, path: str) -> bytes:
         if path in ("/healthz", "/livez", "/readyz"):
             return b"ok"
-        if path == "/version":
-            from minikctl.util.jsonio import indented
+        from minikctl.client import in_process
 
-            return indented(self.version())
-        raise no_such_resource()
+        return in_process.get(self.api, self.user, path)
 
     def version(self) -> Obj:
         major, minor, _ = KUBERNETES_VERSION[1:].split(".")

@@ -40,7 +40,8 @@ class DeleteOptions:
 class Stream(Protocol):
     """A connection to a container: numbered channels, as Kubernetes' remote command protocol v5 has them.
 
-    0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size. `recv` blocks; None is the end.
+    0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size. Of a port-forward: 0 to the port, 1 from it, 3 a
+    Status that tells of failure. `recv` blocks; None is the end.
     """
 
     def send(self, channel: int, data: bytes) -> None: ...

@@ -74,6 +74,7 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     """kube-controller-manager and kube-scheduler in one process: one journal reader, shared caches."""
     from dataclasses import asdict
 
+    from minikctl.client.decisions import DecisionLog
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
     from minikctl.controllers.base import Context
@@ -83,9 +84,9 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     stop = stop_event()
     client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync)
     informers = InformerFactory(client)
-    settings = {**asdict(cluster), "ca": _ca(state_dir)}
+    settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
     manager = Manager(Context(client, informers, settings=settings))
-    scheduler = Scheduler(client, informers)
+    scheduler = Scheduler(client, informers, decisions=DecisionLog(state_dir))
     manager.start()
     scheduler.start()
     _watch_for_hand_edits(client, informers, stop)

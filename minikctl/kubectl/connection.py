@@ -3,6 +3,9 @@
 An ambient KUBECONFIG or ~/.kube/config that points at production never redirects a command typed here. The local
 cluster is the context `minikctl`, kept with its current namespace in `state/kubeconfig`; a file given by
 `--kubeconfig` or $KUBECONFIG that holds a context for this same cluster is honoured for its namespace.
+
+There are two doors to a cluster: its files, when it is ours, and HTTPS for all others. $MINIKCTL_DOOR=http takes the
+second for a cluster of ours, too: the answers are the same, which the differential tests hold.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minikctl.util.errors import UsageError
-
 if TYPE_CHECKING:
     from minikctl.client import Client
+    from minikctl.client.http import Endpoint
+    from minikctl.client.http.transport import Transport
     from minikctl.kubectl.command import Invocation
+    from minikctl.kubectl.kubeconfig import Target
 
 
 @dataclass
@@ -28,24 +32,78 @@ class Connection:
     state_dir: Path | None = None
 
 
+DOOR = "MINIKCTL_DOOR"
+
+
 def open_connection(call: Invocation) -> Connection:
     """Find the cluster, start it when it is local and this command needs it. Raises UsageError."""
     from minikctl.kubectl import kubeconfig
 
     target = kubeconfig.resolve(call)
     if target.state_dir is None:
-        raise UsageError(
-            f'context "{target.context}" does not point at a local cluster; only the local cluster can be reached yet'
-        )
-    client: Any = _local(target.state_dir, call)
+        return Connection(_remote(target, call), target.namespace, target.context)
+    _start(target.state_dir, call)
+    if call.env.environ.get(DOOR) == "http":
+        client = _remote(_served(target.state_dir, target), call)
+    else:
+        client = _local(target.state_dir, call)
     return Connection(client, target.namespace, target.context, target.state_dir)
+
+
+def open_transport(call: Invocation) -> Transport:
+    """The bare way over HTTP, to a cluster of ours too: for commands that hand it on (`proxy`). Raises UsageError."""
+    from minikctl.client.http.client import agent
+    from minikctl.client.http.transport import Transport
+    from minikctl.kubectl import kubeconfig
+
+    target = kubeconfig.resolve(call)
+    if target.state_dir is not None:
+        _start(target.state_dir, call)
+        target = _served(target.state_dir, target)
+    return Transport(_endpoint(target, call), agent(_actor(call)))
+
+
+def _start(state_dir: Path, call: Invocation) -> None:
+    hook = call.env.ensure_running
+    if hook is not None and call.flags.get("dry-run") not in ("client", "unchanged"):
+        hook(state_dir)
+
+
+def _actor(call: Invocation) -> str:
+    return "-".join(call.path.split()[:2])
 
 
 def _local(state_dir: Path, call: Invocation) -> Any:
     from minikctl.client.local import LocalClient
 
-    hook = call.env.ensure_running
-    if hook is not None and call.flags.get("dry-run") not in ("client", "unchanged"):
-        hook(state_dir)
-    actor = "-".join(call.path.split()[:2])
-    return LocalClient.on_files(state_dir, actor=actor, clock=call.env.clock)
+    return LocalClient.on_files(state_dir, actor=_actor(call), clock=call.env.clock)
+
+
+def _served(state_dir: Path, target: Target) -> Target:
+    """The way over HTTPS to a cluster of ours, as its own kubeconfig describes it."""
+    from minikctl.kubectl import kubeconfig
+    from minikctl.kubectl.kubeconfig import files, own
+
+    config = files.read(kubeconfig.ensure_own(state_dir))
+    return kubeconfig.Target(None, target.context, target.namespace, config, own.CONTEXT, own.USER)
+
+
+def _remote(target: Target, call: Invocation) -> Any:
+    from minikctl.client.http import HttpClient
+    from minikctl.client.http.discovery import cache_file
+    from minikctl.kubectl import kubeconfig
+
+    found = _endpoint(target, call)
+    folder = (kubeconfig.GlobalFlags(call).get("cache-dir") or "").replace("$HOME", call.env.environ.get("HOME", ""), 1)
+    kept = cache_file(folder, found.server) if folder.startswith("/") and call.env.environ.get("HOME") else None
+    chunk = call.flags.get("chunk-size")
+    return HttpClient(found, actor=_actor(call), chunk_size=500 if chunk is None else int(chunk), cache=kept)
+
+
+def _endpoint(target: Target, call: Invocation) -> Endpoint:
+    from minikctl.kubectl import kubeconfig
+    from minikctl.kubectl.kubeconfig.endpoint import endpoint
+    from minikctl.kubectl.kubeconfig.files import Config
+
+    flags = kubeconfig.GlobalFlags(call)
+    return endpoint(call, target.config or Config(), flags, target.cluster, target.user)

@@ -30,6 +30,10 @@ class Found:
     package: str
 
 
+class UnknownCommand(UsageError):
+    """Nobody here is called like that; a plugin may be."""
+
+
 def words(package: str) -> list[str]:
     """The names of the commands in a package, without importing them."""
     folder = Path(import_module(package).__path__[0])
@@ -109,7 +113,7 @@ def route(argv: Sequence[str]) -> tuple[Found | None, list[str]]:
     word = rest[0]
     found = find(word)
     if found is None:
-        raise UsageError(unknown_command(word, PROGRAM, _top_words()))
+        raise UnknownCommand(unknown_command(word, PROGRAM, _top_words()))
     found = Found(found.command, f"{PROGRAM} {found.command.name}", found.package)
     return _descend(found, early, rest[1:])
 

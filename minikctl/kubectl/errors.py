@@ -6,7 +6,7 @@ Source: kubectl `pkg/cmd/util/helpers.go` (checkErr, StandardErrorMessage, Multi
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
-from minikctl.util.errors import Aggregate, UsageError
+from minikctl.util.errors import Aggregate, Unreachable, UsageError
 
 
 def line(error: Exception) -> str:
@@ -26,6 +26,8 @@ def message(error: Exception) -> str:
         return f"{text}\n{error.hint}" if error.hint else text
     if isinstance(error, ApiError):
         return invalid(error) if error.reason == "Invalid" else server_error(error)
+    if isinstance(error, Unreachable):
+        return str(error)
     return f"error: {error}"
 
 

@@ -29,6 +29,7 @@ _SPECIAL = {
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), "-Inf"),
 }
 _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)")
+_LOOSE_UNDERSCORE = re.compile("(?<![0-9])_|_(?![0-9])")
 _FLOAT = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+\.(?:[eE][-+]?[0-9]+)?")
 
 
@@ -200,8 +201,8 @@ def plain(text: str) -> Any:
         return text
     if text in _SPECIAL:
         raise YAMLError(f"json: unsupported value: {_SPECIAL[text]}")
-    if first == "." and "_" in text:
-        return text  # go-yaml drops underscores behind a sign or a digit only
+    if first == "." and _LOOSE_UNDERSCORE.search(text):
+        return text  # where there is no sign or digit first, go-yaml leaves underscores to Go: they part digits
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(digits):
         return _integer(digits, text)

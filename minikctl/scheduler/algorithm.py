@@ -6,12 +6,13 @@ Source: kube-scheduler `schedule_one.go` (schedulePod).
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from minikctl.scheduler.diagnosis import Diagnosis, FitError
 from minikctl.scheduler.framework import Code, CycleState, Framework, Status
 from minikctl.scheduler.node_info import NodeInfo, PodInfo
+from minikctl.scheduler.preemption import why_not
 
 MIN_FEASIBLE_NODES = 100
 _LEAST_PERCENT = 5
@@ -23,11 +24,17 @@ class PluginFailure(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The node, and where in the list of nodes the next search shall begin."""
+    """The node, and where in the list of nodes the next search shall begin.
+
+    How it came about: the nodes that fit with their totals and, by plugin, the parts of these; why others do not fit.
+    """
 
     node: str
     next_start: int
-    feasible: int
+    nodes: Sequence[str]
+    totals: Sequence[int]
+    scores: Mapping[str, Sequence[int]]
+    rejected: Mapping[str, Status]
 
 
 def feasible_nodes_wanted(nodes: int) -> int:
@@ -41,6 +48,7 @@ def feasible_nodes_wanted(nodes: int) -> int:
 def choose(framework: Framework, cycle: CycleState, pod: PodInfo, start: int, rng: random.Random) -> Choice:
     """Find the nodes that fit and take the best. Raises FitError, PluginFailure."""
     nodes = cycle.cache.nodes
+    cycle.framework = framework
     if not nodes:
         raise FitError(Diagnosis(0), frozenset())
     rejected = framework.pre_filter(cycle, pod)
@@ -52,16 +60,30 @@ def choose(framework: Framework, cycle: CycleState, pod: PodInfo, start: int, rn
         raise _with_post_filter(framework, cycle, pod, diagnosis)
     diagnosis = Diagnosis(len(nodes))
     candidates = _candidates(cycle, nodes, diagnosis)
-    fitting, looked_at = _fitting(framework, cycle, pod, candidates, start, diagnosis)
+    fitting = _nominated(framework, cycle, pod, candidates)
+    looked_at = 0
+    if not fitting:
+        fitting, looked_at = _fitting(framework, cycle, pod, candidates, start, diagnosis)
     if not fitting:
         raise _with_post_filter(framework, cycle, pod, diagnosis)
     next_start = (start + looked_at) % len(nodes)
+    names = [n.name for n in fitting]
     if len(fitting) == 1:
-        return Choice(fitting[0].name, next_start, 1)
-    scores = framework.scores(cycle, pod, fitting)
-    best = max(scores)
-    node = rng.choice([n for n, s in zip(fitting, scores) if s == best])
-    return Choice(node.name, next_start, len(fitting))
+        return Choice(names[0], next_start, names, (), {}, diagnosis.statuses)
+    table: dict[str, list[int]] = {}
+    totals = framework.scores(cycle, pod, fitting, table)
+    best = max(totals)
+    node = rng.choice([n for n, s in zip(names, totals) if s == best])
+    return Choice(node, next_start, names, totals, table, diagnosis.statuses)
+
+
+def _nominated(framework: Framework, cycle: CycleState, pod: PodInfo, candidates: Sequence[NodeInfo]) -> list[NodeInfo]:
+    """The node on which room was made for the pod, if it fits there now: no other is looked at."""
+    name = pod.nominated
+    node = cycle.cache.node(name) if name else None
+    if node is None or (cycle.only_nodes and node not in candidates):
+        return []
+    return [node] if _ask(framework.filters(cycle), cycle, pod, node) is None else []
 
 
 def _candidates(cycle: CycleState, nodes: Sequence[NodeInfo], diagnosis: Diagnosis) -> Sequence[NodeInfo]:
@@ -94,25 +116,39 @@ def _fitting(
     offset = start % len(nodes) if nodes else 0
     for node in [*nodes[offset:], *nodes[:offset]]:
         looked_at += 1
-        for name, ask in filters:
-            status = ask(cycle, pod, node)
-            if status is not None:
-                if status.code is Code.ERROR:
-                    raise PluginFailure(_failure("Filter", status.by(name)))
-                statuses[node.name] = status.by(name)
-                break
-        else:
-            fitting.append(node)
-            if len(fitting) >= wanted:
-                break
+        status = _ask(filters, cycle, pod, node)
+        if status is not None:
+            statuses[node.name] = status
+            continue
+        fitting.append(node)
+        if len(fitting) >= wanted:
+            break
     diagnosis.statuses = statuses
     return fitting, looked_at
 
 
+_Filters = Sequence[tuple[str, Callable[[CycleState, PodInfo, NodeInfo], Status | None]]]
+
+
+def _ask(filters: _Filters, cycle: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+    """Ask the filters until one refuses: with the pods in place that room was made for, and without them."""
+    if cycle.nominated and cycle.nominated.get(node.name):
+        status = why_not(cycle, pod, node)
+        if status is not None:
+            return status
+    for name, ask in filters:
+        status = ask(cycle, pod, node)
+        if status is not None:
+            if status.code is Code.ERROR:
+                raise PluginFailure(_failure("Filter", status.by(name)))
+            return status.by(name)
+    return None
+
+
 def _with_post_filter(framework: Framework, cycle: CycleState, pod: PodInfo, diagnosis: Diagnosis) -> FitError:
     plugins = diagnosis.plugins | frozenset(cycle.only_nodes)
-    _nominated, diagnosis.post_filter = framework.post_filter(cycle, pod, diagnosis.statuses)
-    return FitError(diagnosis, plugins)
+    nominated, diagnosis.post_filter = framework.post_filter(cycle, pod, diagnosis.statuses)
+    return FitError(diagnosis, plugins, nominated)
 
 
 def _failure(point: str, status: Status) -> str:

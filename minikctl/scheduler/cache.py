@@ -7,8 +7,9 @@ the confirmed pod takes its place, `forget` takes it back.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from minikctl.api.meta import Obj
 from minikctl.api.selectors import Selector
@@ -26,7 +27,11 @@ class Cache:
         self._placed: dict[str, str] = {}
         self._assumed: set[str] = set()
         self._order: list[NodeInfo] | None = None
-        self._counts: dict[str, OrderedDict[Selector, dict[str, int]]] = {}
+        self._counts: dict[str, OrderedDict[tuple[Selector, bool], dict[str, int]]] = {}
+        self.affine_nodes: dict[str, NodeInfo] = {}
+        """Nodes with pods that have affinity terms."""
+        self.claim_users: Counter[str] = Counter()
+        """By `namespace/name` of a claim: how many pods that have a node mount it."""
         self.soft_taints = self.images = 0
         """How many nodes have any: lets two plugins say at once that they have nothing to do."""
 
@@ -51,19 +56,20 @@ class Cache:
         name = self._placed.get(uid)
         return self._nodes[name].pods.get(uid) if name is not None else None
 
-    def matching(self, namespace: str, selector: Selector) -> Mapping[str, int]:
-        """Pods of a namespace that match and are not being deleted, counted by node name.
+    def matching(self, namespace: str, selector: Selector, *, terminating: bool = False) -> Mapping[str, int]:
+        """Pods of a namespace that match, counted by node name; those being deleted count with `terminating`.
 
         Counted once for each (namespace, selector) and kept current from then on.
         """
         known = self._counts.setdefault(namespace, OrderedDict())
-        counts = known.get(selector)
+        asked = (selector, terminating)
+        counts = known.get(asked)
         if counts is not None:
-            known.move_to_end(selector)
+            known.move_to_end(asked)
             return counts
-        counts = known[selector] = {}
+        counts = known[asked] = {}
         for name, info in self._nodes.items():
-            found = sum(1 for p in info.pods.values() if p.namespace == namespace and _counts(p, selector))
+            found = sum(1 for p in info.pods.values() if p.namespace == namespace and _counts(p, asked))
             if found:
                 counts[name] = found
         if len(known) > _REMEMBERED_SELECTORS:
@@ -136,16 +142,48 @@ class Cache:
         self._placed[pod.uid] = node
         self._recount(pod, node, 1)
 
+    @contextmanager
+    def supposing(self, node: str, *, without: Iterable[PodInfo] = (), with_: Iterable[PodInfo] = ()) -> Iterator[None]:
+        """For the length of a question: as if some pods were not on a node, and others were."""
+        taken = [p for p in without if self._placed.get(p.uid) == node]
+        assumed = {p.uid for p in taken if p.uid in self._assumed}
+        for pod in taken:
+            self.remove_pod(pod.uid)
+        added = [p for p in with_ if p.uid not in self._placed]
+        for pod in added:
+            self._place(pod, node)
+        try:
+            yield
+        finally:
+            for pod in added:
+                self.remove_pod(pod.uid)
+            for pod in taken:
+                self._place(pod, node)
+            self._assumed |= assumed
+
+    def _note_affine(self, node: str) -> None:
+        info = self._nodes[node]
+        if info.affine:
+            self.affine_nodes[node] = info
+        else:
+            self.affine_nodes.pop(node, None)
+
     def _recount(self, pod: PodInfo, node: str, sign: int) -> None:
-        for selector, counts in self._counts.get(pod.namespace, {}).items():
-            if _counts(pod, selector):
+        for claim in pod.claims:
+            self.claim_users[claim] += sign
+            if not self.claim_users[claim]:
+                del self.claim_users[claim]
+        if pod.affinity:
+            self._note_affine(node)
+        for asked, counts in self._counts.get(pod.namespace, {}).items():
+            if _counts(pod, asked):
                 counts[node] = counts.get(node, 0) + sign
                 if not counts[node]:
                     del counts[node]
 
 
-def _counts(pod: PodInfo, selector: Selector) -> bool:
-    return not pod.terminating and selector.matches(pod.labels)
+def _counts(pod: PodInfo, asked: tuple[Selector, bool]) -> bool:
+    return (asked[1] or not pod.terminating) and asked[0].matches(pod.labels)
 
 
 def _interleaved(nodes: list[NodeInfo]) -> list[NodeInfo]:

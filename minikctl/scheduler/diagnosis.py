@@ -49,8 +49,8 @@ class Diagnosis:
 
 
 class FitError(Exception):
-    """No node fits the pod."""
+    """No node fits the pod. `nominated` is the node on which room is being made for it; `""`: on none; None: as before."""
 
-    def __init__(self, diagnosis: Diagnosis, plugins: frozenset[str]):
+    def __init__(self, diagnosis: Diagnosis, plugins: frozenset[str], nominated: str | None = None):
         super().__init__(diagnosis.message())
-        self.diagnosis, self.plugins = diagnosis, plugins
+        self.diagnosis, self.plugins, self.nominated = diagnosis, plugins, nominated

@@ -7,6 +7,8 @@ from typing import Any
 
 from minikctl.api.meta import Obj
 from minikctl.api.scheduling import NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE, Amounts, amounts, pod_requests
+from minikctl.api.volumes import claims_of_pod
+from minikctl.scheduler.affinity import PodAffinity, pod_affinity
 
 DEFAULT_MILLI_CPU, DEFAULT_MEMORY = 100, 200 * 1024 * 1024
 """What scoring assumes for a container that requests nothing, so that many such pods spread, too."""
@@ -19,9 +21,12 @@ class PodInfo:
     """A pod, whether it waits for a node or has one."""
 
     __slots__ = (
+        "affinity",
+        "claims",
         "labels",
         "name",
         "namespace",
+        "nominated",
         "obj",
         "ports",
         "priority",
@@ -48,6 +53,11 @@ class PodInfo:
         self.requests: Amounts = pod_requests(self.spec)
         self.scored_cpu, self.scored_memory = _assumed_requests(self.spec, self.requests)
         self.ports: tuple[HostPort, ...] = host_ports(self.spec)
+        self.affinity: PodAffinity = pod_affinity(self.spec, self.namespace)
+        self.claims: tuple[str, ...] = _claims(self.spec, obj)
+        """`namespace/name` of the claims that it mounts."""
+        self.nominated = str((obj.get("status") or {}).get("nominatedNodeName") or "")
+        """The node on which room was made for it."""
 
     @property
     def key(self) -> str:
@@ -64,6 +74,13 @@ class PodInfo:
     @property
     def node_name(self) -> str:
         return str(self.spec.get("nodeName") or "")
+
+
+def _claims(spec: Obj, obj: Obj) -> tuple[str, ...]:
+    if not spec.get("volumes"):
+        return ()
+    namespace = obj["metadata"].get("namespace", "")
+    return tuple(f"{namespace}/{use.name}" for use in claims_of_pod(obj))
 
 
 def _assumed_requests(spec: Obj, requests: Amounts) -> tuple[int, int]:
@@ -94,6 +111,7 @@ class NodeInfo:
     """A node with everything that runs or is about to run on it. Changed by the cache only, between two decisions."""
 
     __slots__ = (
+        "affine",
         "allocatable",
         "allowed_pods",
         "hard_taints",
@@ -114,6 +132,8 @@ class NodeInfo:
         self.name = name
         self.obj: Obj | None = None
         self.pods: dict[str, PodInfo] = {}
+        self.affine: dict[str, PodInfo] = {}
+        """Those of the pods that have affinity terms."""
         self.requested: Amounts = {}
         self.scored_cpu = self.scored_memory = 0
         self.ports: Counter[HostPort] = Counter()
@@ -145,11 +165,14 @@ class NodeInfo:
 
     def add_pod(self, pod: PodInfo) -> None:
         self.pods[pod.uid] = pod
+        if pod.affinity:
+            self.affine[pod.uid] = pod
         self._count(pod, 1)
 
     def remove_pod(self, uid: str) -> PodInfo | None:
         pod = self.pods.pop(uid, None)
         if pod is not None:
+            self.affine.pop(uid, None)
             self._count(pod, -1)
         return pod
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from minikctl.scheduler.framework import ClusterEvent, Framework
+from minikctl.scheduler.framework import Change, ClusterEvent, Framework
 from minikctl.scheduler.node_info import PodInfo
 
 INITIAL_BACKOFF, MAX_BACKOFF = 1.0, 10.0
@@ -37,11 +37,14 @@ class Waiting:
     ticket: int = 0
     """Names its valid entry in a heap; entries with another ticket are void."""
 
+    initial_backoff: float = INITIAL_BACKOFF
+    max_backoff: float = MAX_BACKOFF
+
     def backoff_over(self) -> float:
         """When it may be tried again."""
         if not self.attempts:
             return 0.0
-        return self.tried_at + min(INITIAL_BACKOFF * 2.0 ** (self.attempts - 1), MAX_BACKOFF)
+        return self.tried_at + min(self.initial_backoff * 2.0 ** min(self.attempts - 1, 30), self.max_backoff)
 
 
 ACTIVE, BACKOFF, UNSCHEDULABLE, GATED, TAKEN = "active", "backoff", "unschedulable", "gated", "taken"
@@ -49,11 +52,19 @@ _Heap = list[tuple[float, float, int, Waiting]]
 
 
 class SchedulingQueue:
-    """`framework` says which plugins wait for which events, and whether a pod may be tried at all."""
+    """`framework_of` a pod says which plugins wait for which events, and whether the pod may be tried at all."""
 
-    def __init__(self, framework: Framework, monotonic: Callable[[], float]):
-        self._framework = framework
+    def __init__(
+        self,
+        framework_of: Callable[[PodInfo], Framework],
+        monotonic: Callable[[], float],
+        *,
+        initial_backoff: float = INITIAL_BACKOFF,
+        max_backoff: float = MAX_BACKOFF,
+    ):
+        self._framework_of = framework_of
         self._now = monotonic
+        self._backoffs = initial_backoff, max_backoff
         self._waiting: dict[str, Waiting] = {}
         self._unschedulable: dict[str, Waiting] = {}
         self._active: _Heap = []
@@ -78,6 +89,7 @@ class SchedulingQueue:
         waiting = self._waiting.get(pod.uid)
         if waiting is None:
             waiting = self._waiting[pod.uid] = Waiting(pod, because, self._now())
+            waiting.initial_backoff, waiting.max_backoff = self._backoffs
             self._admit(waiting)
             return
         waiting.pod = pod
@@ -115,12 +127,18 @@ class SchedulingQueue:
             waiting.place = UNSCHEDULABLE
             self._unschedulable[waiting.pod.uid] = waiting
 
-    def happened(self, event: ClusterEvent, because: int | None) -> None:
+    def happened(self, what: Change | ClusterEvent, because: int | None) -> None:
         """Have the pods tried again that wait for this."""
+        if not self._unschedulable:
+            return
+        change = what if isinstance(what, Change) else Change(what)
         for waiting in list(self._unschedulable.values()):
-            if self._framework.requeue_on(waiting.rejected_by, event):
+            if self._framework_of(waiting.pod).requeue_on(waiting.pod, waiting.rejected_by, change):
                 waiting.because = because
                 self._requeue(waiting)
+
+    def is_waiting(self, uid: str) -> bool:
+        return uid in self._waiting
 
     def next_in(self) -> float | None:
         """Seconds until a pod becomes due, None when only an event can make one so."""
@@ -135,7 +153,7 @@ class SchedulingQueue:
     # ------------------------------------------------------------------ parts
 
     def _admit(self, waiting: Waiting) -> None:
-        if self._framework.pre_enqueue(waiting.pod) is not None:
+        if self._framework_of(waiting.pod).pre_enqueue(waiting.pod) is not None:
             self._unschedulable.pop(waiting.pod.uid, None)
             waiting.place, waiting.ticket = GATED, 0
         else:

@@ -12,26 +12,42 @@ import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, find_condition, generation, is_deleting, timestamp
+from minikctl.api.meta import Obj, is_deleting, timestamp, uid
 from minikctl.client import Client, reacting_to
+from minikctl.client.assume_cache import AssumeCache
+from minikctl.client.decisions import DecisionLog
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
-from minikctl.scheduler import algorithm
+from minikctl.scheduler import algorithm, profiles, record
+from minikctl.scheduler.binder import Binder, Binding
 from minikctl.scheduler.cache import Cache
+from minikctl.scheduler.conditions import condition_patch
 from minikctl.scheduler.diagnosis import FitError
-from minikctl.scheduler.framework import ClusterEvent, CycleState, Framework, Plugin, Status
+from minikctl.scheduler.framework import (
+    KIND_EVENTS,
+    Change,
+    ClusterEvent,
+    CycleState,
+    Framework,
+    Handle,
+    Plugin,
+    Status,
+)
 from minikctl.scheduler.node_info import PodInfo, same_for_scheduling
+from minikctl.scheduler.nominated import Nominated
 from minikctl.scheduler.plugins import all_plugins
 from minikctl.scheduler.queue import SchedulingQueue, Waiting
 from minikctl.util.clock import Clock, SystemClock
 
 log = logging.getLogger("scheduler")
 ACTOR = "kube-scheduler"
-SCHEDULER_NAME = "default-scheduler"
 BINDERS = 4
+CONFIG_MAP = "kube-scheduler"
+"""In kube-system: its `config.yaml` sets the profiles up; a change counts at once."""
 TERMINAL = ("Succeeded", "Failed")
 
 Submit = Callable[[Callable[[], None]], Any]
@@ -52,15 +68,19 @@ class Scheduler:
         rng: random.Random | None = None,
         plugins: Sequence[Plugin] | None = None,
         submit: Submit | None = None,
+        decisions: DecisionLog | None = None,
     ):
         self.client = client.for_actor(ACTOR)
         self.clock = clock or SystemClock()
         self.rng = rng or random.SystemRandom()
-        self.framework = Framework(all_plugins() if plugins is None else plugins)
-        self.recorder = EventRecorder(self.client, SCHEDULER_NAME, clock=self.clock)
+        self._plugins = all_plugins() if plugins is None else plugins
+        self.configuration = profiles.default(self._plugins)
+        self.recorder = EventRecorder(self.client, profiles.DEFAULT, clock=self.clock)
+        self.decisions = decisions
         self.cache = Cache()
-        self.queue = SchedulingQueue(self.framework, self.clock.monotonic)
-        self.scheduled = self.failures = 0
+        self.nominated = Nominated()
+        self.queue = self._new_queue()
+        self.failures = 0
         self._start_at = 0
         self._submit = submit
         self._executor: Any = None
@@ -68,11 +88,40 @@ class Scheduler:
         self._wake = threading.Event()
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self._listers: dict[str, Informer] = {
-            kind: informers.informer(kind) for plugin in self.framework.plugins for kind in plugin.listers
-        }
+        self._pods = informers.informer("pods")
+        self._handle = self._make_handle(informers)
         self._watch(informers.informer("nodes"), self._node_changed)
-        self._watch(informers.informer("pods"), self._pod_changed)
+        self._watch(self._pods, self._pod_changed)
+        for kind, event in KIND_EVENTS.items():
+            if kind in self._handle.listers or kind in self._handle.assumed:
+                self._watch(informers.informer(kind), self._teller(event))
+        self.binder = Binder(self.client, self.recorder, self.clock, self._post, self._binding_failed)
+        selector = f"metadata.name={CONFIG_MAP},metadata.namespace=kube-system"
+        self._watch(informers.informer("configmaps", field_selector=selector), self._configured)
+
+    def _make_handle(self, informers: InformerFactory) -> Handle:
+        return Handle(
+            {kind: informers.informer(kind) for plugin in self._plugins for kind in plugin.listers},
+            {kind: AssumeCache(informers.informer(kind)) for kind in {k for p in self._plugins for k in p.assumes}},
+            self.client,
+            self.recorder,
+            self._in_background,
+            lambda: timestamp(self.clock.now()),
+        )
+
+    def _new_queue(self) -> SchedulingQueue:
+        set_up = self.configuration
+        return SchedulingQueue(
+            self._framework_of,
+            self.clock.monotonic,
+            initial_backoff=set_up.initial_backoff,
+            max_backoff=set_up.max_backoff,
+        )
+
+    def _framework_of(self, pod: PodInfo) -> Framework:
+        frameworks = self.configuration.frameworks
+        found = frameworks.get(pod.spec.get("schedulerName") or profiles.DEFAULT)
+        return found or next(iter(frameworks.values()))
 
     def _watch(self, informer: Informer, changed: Callable[[Obj | None, Obj | None], None]) -> None:
         informer.add_handler(
@@ -111,12 +160,19 @@ class Scheduler:
         while not self._stopped:
             self._wake.clear()
             if not self.turn():
-                self._wake.wait(self.queue.next_in())
+                self._wake.wait(self._next_in())
+
+    def _next_in(self) -> float | None:
+        """Seconds until there is something to do that no news will tell of."""
+        known = [t for t in (self.queue.next_in(), self.binder.next_in()) if t is not None]
+        return max(0.0, min(known)) if known else None
 
     def turn(self) -> bool:
         """Take the news, try one pod; False when there is none to try."""
         while self._mailbox:
             self._mailbox.popleft()()
+        if self.binder.parked:
+            self.binder.look_again(self.cache.is_assumed, self._in_background)
         waiting = self.queue.pop()
         if waiting is None:
             return False
@@ -137,71 +193,62 @@ class Scheduler:
     @property
     def idle(self) -> bool:
         counts = self.queue.counts()
-        return not self._mailbox and not counts["active"] and not counts["taken"]
+        return not self._mailbox and not counts["active"] and not counts["taken"] and not self.binder.parked
 
     # ------------------------------------------------------------------ one pod
 
     def _schedule(self, waiting: Waiting) -> None:
         pod = waiting.pod
-        cycle = CycleState(self.cache, self._listers)
+        framework = self._framework_of(pod)
+        cycle = CycleState(self.cache, handle=self._handle, nominated=self.nominated)
         try:
-            choice = algorithm.choose(self.framework, cycle, pod, self._start_at, self.rng)
+            with reacting_to(waiting.because):
+                choice = algorithm.choose(framework, cycle, pod, self._start_at, self.rng)
         except FitError as e:
-            self._failed(waiting, "Unschedulable", str(e), e.plugins)
+            self._record(partial(record.failed, pod, waiting.attempts, e))
+            self._nominate(pod, e.nominated)
+            self._failed(waiting, "Unschedulable", str(e), e.plugins, nominated=e.nominated)
             return
         except algorithm.PluginFailure as e:
             self._failed(waiting, "SchedulerError", str(e), frozenset(), by_error=True)
             return
         self._start_at = choice.next_start
         self.cache.assume(pod, choice.node)
-        refused = self.framework.reserve(cycle, pod, choice.node) or self.framework.permit(cycle, pod, choice.node)
+        self.nominated.remove(pod.uid)
+        refused = framework.reserve(cycle, pod, choice.node) or framework.permit(cycle, pod, choice.node)
         if refused is not None:
-            self._take_back(waiting, cycle, choice.node, refused)
+            self._take_back(waiting, cycle, framework, choice.node, refused)
             return
+        self._record(partial(record.chosen, pod, waiting.attempts, choice, len(self.cache.nodes)))
+        binding = Binding(waiting, cycle, framework, choice.node)
+        self._in_background(lambda: self.binder.bind(binding))
+
+    def _in_background(self, work: Callable[[], None]) -> None:
         assert self._submit is not None
-        self._submit(lambda: self._bind(waiting, cycle, choice.node))
+        self._submit(work)
 
-    def _bind(self, waiting: Waiting, cycle: CycleState, node: str) -> None:
-        """Runs in another thread: touches neither cache nor queue."""
-        pod = waiting.pod
-        with reacting_to(waiting.because):
-            try:
-                refused = self.framework.pre_bind(cycle, pod, node)
-                if refused is None:
-                    self._write_binding(pod, node)
-                    self.scheduled += 1
-                    message = f"Successfully assigned {pod.namespace}/{pod.name} to {node}"
-                    self.recorder.normal(pod.obj, "Scheduled", message)
-                    return
-                error = f'running PreBind plugin "{refused.plugin}": {", ".join(refused.reasons)}'
-            except ApiError as e:
-                if e.reason == "NotFound":
-                    return  # deleted meanwhile: the news of that take it out of cache and queue
-                error = f"binding rejected: {e.message}"
-            except Exception as e:
-                log.exception("binding %s", pod.key)
-                error = f"{type(e).__name__}: {e}"
-        self._post(lambda: self._binding_failed(waiting, cycle, node, error))
+    def _record(self, make: Callable[[], Obj]) -> None:
+        """Keep the decision for `minikctl why`; it is put into words in another thread."""
+        kept, now = self.decisions, timestamp(self.clock.now())
+        if kept is not None:
+            self._in_background(lambda: kept.append({"time": now, **make()}))
 
-    def _write_binding(self, pod: PodInfo, node: str) -> None:
-        binding = {
-            "apiVersion": "v1",
-            "kind": "Binding",
-            "metadata": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node},
-        }
-        self.client.create("pods", binding, pod.namespace, name=pod.name, subresource="binding")
+    def _nominate(self, pod: PodInfo, node: str | None) -> None:
+        if node is not None:
+            pod.nominated = node
+            self.nominated.set(pod, node)
 
-    def _binding_failed(self, waiting: Waiting, cycle: CycleState, node: str, error: str) -> None:
-        self.framework.unreserve(cycle, waiting.pod, node)
+    def _binding_failed(self, binding: Binding, error: str) -> None:
+        waiting = binding.waiting
+        binding.framework.unreserve(binding.cycle, waiting.pod, binding.node)
         if not self.cache.is_assumed(waiting.pod.uid):
             return  # it has a node by other means, or is gone
         self.cache.forget(waiting.pod.uid)
         self.queue.happened(ClusterEvent.POD_DELETE, None)
         self._failed(waiting, "SchedulerError", error, frozenset(), by_error=True)
 
-    def _take_back(self, waiting: Waiting, cycle: CycleState, node: str, refused: Status) -> None:
-        self.framework.unreserve(cycle, waiting.pod, node)
+    def _take_back(self, waiting: Waiting, cycle: CycleState, framework: Framework, node: str, refused: Status) -> None:
+        framework.unreserve(cycle, waiting.pod, node)
         self.cache.forget(waiting.pod.uid)
         reason = "Unschedulable" if refused.rejected else "SchedulerError"
         self._failed(
@@ -211,32 +258,32 @@ class Scheduler:
     # ------------------------------------------------------------------ failing
 
     def _failed(
-        self, waiting: Waiting, reason: str, message: str, rejected_by: frozenset[str], *, by_error: bool = False
+        self,
+        waiting: Waiting,
+        reason: str,
+        message: str,
+        rejected_by: frozenset[str],
+        *,
+        by_error: bool = False,
+        nominated: str | None = None,
     ) -> None:
         """Say so in an Event and in the pod's condition, and put the pod back."""
         self.failures += 1
         pod = waiting.pod
         with reacting_to(waiting.because):
             self.recorder.warning(pod.obj, "FailedScheduling", message)
-        assert self._submit is not None
-        self._submit(lambda: self._note_condition(pod.obj, waiting.because, reason, message))
+        patch = condition_patch(pod.obj, reason, message, timestamp(self.clock.now()), nominated)
+        if patch is not None:
+            self._in_background(lambda: self._write_status(pod, waiting.because, patch))
         self.queue.put_back(waiting, rejected_by, by_error=by_error)
 
-    def _note_condition(self, obj: Obj, because: int | None, reason: str, message: str) -> None:
-        conditions = with_unschedulable(obj, reason, message, timestamp(self.clock.now()))
-        if conditions is None:
-            return
-        meta = obj["metadata"]
-        patch = {
-            "metadata": {"resourceVersion": meta["resourceVersion"]},
-            "status": {"conditions": conditions},
-        }
+    def _write_status(self, pod: PodInfo, because: int | None, patch: Obj) -> None:
         with reacting_to(because):
             try:
-                self.client.patch("pods", meta["name"], patch, meta["namespace"], subresource="status")
+                self.client.patch("pods", pod.name, patch, pod.namespace, subresource="status")
             except ApiError as e:
                 if e.reason not in ("NotFound", "Conflict"):  # gone, or newer: its next attempt will say it
-                    log.warning("%s/%s: %s", meta["namespace"], meta["name"], e.message)
+                    log.warning("%s: %s", pod.key, e.message)
 
     # ------------------------------------------------------------------ news
 
@@ -245,15 +292,16 @@ class Scheduler:
             self._pod_gone(new or old)
         elif new["spec"].get("nodeName"):
             self._pod_has_node(old, new)
-        elif new["spec"].get("schedulerName", SCHEDULER_NAME) == SCHEDULER_NAME:
+        elif (new["spec"].get("schedulerName") or profiles.DEFAULT) in self.configuration.frameworks:
             self._pod_waits(old, new)
 
     def _pod_gone(self, obj: Obj | None) -> None:
         assert obj is not None
         uid = obj["metadata"]["uid"]
         self.queue.remove(uid)
+        self.nominated.remove(uid)
         if self.cache.remove_pod(uid) is not None:
-            self.queue.happened(ClusterEvent.POD_DELETE, _version(obj))
+            self.queue.happened(Change(ClusterEvent.POD_DELETE, obj), _version(obj))
 
     def _pod_has_node(self, old: Obj | None, new: Obj) -> None:
         uid = new["metadata"]["uid"]
@@ -261,18 +309,31 @@ class Scheduler:
         if known is not None and not assumed and old is not None and same_for_scheduling(old, new):
             return
         self.queue.remove(uid)
+        self.nominated.remove(uid)
         self.cache.set_pod(PodInfo(new))
         event = ClusterEvent.POD_ADD if known is None or assumed else ClusterEvent.POD_UPDATE
-        self.queue.happened(event, _version(new))
+        self.queue.happened(Change(event, old, new), _version(new))
 
     def _pod_waits(self, old: Obj | None, new: Obj) -> None:
         uid = new["metadata"]["uid"]
         if is_deleting(new):
             self.queue.remove(uid)
+            self.nominated.remove(uid)
             self.cache.remove_pod(uid)
         else:
             changed = old is None or not same_for_scheduling(old, new)
-            self.queue.update(PodInfo(new), _version(new), changed=changed)
+            pod = PodInfo(new)
+            self._keep_nomination(old, pod)
+            self.queue.update(pod, _version(new), changed=changed)
+
+    def _keep_nomination(self, old: Obj | None, pod: PodInfo) -> None:
+        """What the server says, unless its version is from before the last decision."""
+        if self.cache.is_assumed(pod.uid):
+            return
+        before = ((old or {}).get("status") or {}).get("nominatedNodeName")
+        if not pod.nominated and not before:
+            pod.nominated = self.nominated.node_of(pod.uid)
+        self.nominated.set(pod, pod.nominated)
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         if new is None:
@@ -281,7 +342,30 @@ class Scheduler:
             return
         self.cache.set_node(new)
         for event in node_events(old, new):
-            self.queue.happened(event, _version(new))
+            self.queue.happened(Change(event, old, new), _version(new))
+
+    def _teller(self, event: ClusterEvent) -> Callable[[Obj | None, Obj | None], None]:
+        """For kinds of which only the plugins know what they mean."""
+
+        def changed(old: Obj | None, new: Obj | None) -> None:
+            if new is not None:
+                self.queue.happened(Change(event, old, new), _version(new))
+
+        return changed
+
+    def _configured(self, _old: Obj | None, new: Obj | None) -> None:
+        """Take another configuration; one that is wrong is said to be so, and the last good one stays."""
+        try:
+            text = ((new or {}).get("data") or {}).get(profiles.KEY)
+            self.configuration = profiles.parse(text) if text else profiles.default(self._plugins)
+        except ValueError as e:
+            assert new is not None
+            self.recorder.warning(new, "InvalidConfiguration", str(e))
+            return
+        self.queue = self._new_queue()
+        for obj in self._pods.list():
+            if not obj["spec"].get("nodeName") and not _is_over(obj) and not self.cache.is_assumed(uid(obj)):
+                self._pod_changed(None, obj)
 
 
 def _is_over(pod: Obj) -> bool:
@@ -307,25 +391,3 @@ def node_events(old: Obj | None, new: Obj) -> list[ClusterEvent]:
     if any(before.get(f) != after.get(f) for f in ("taints", "unschedulable")):
         events.append(ClusterEvent.NODE_TAINT)
     return events
-
-
-def with_unschedulable(pod: Obj, reason: str, message: str, now: str) -> list[Obj] | None:
-    """The pod's conditions with PodScheduled=False; None when they say so already."""
-    present: list[Obj] = (pod.get("status") or {}).get("conditions") or []
-    known = find_condition(present, "PodScheduled") or {}
-    if (known.get("status"), known.get("reason"), known.get("message")) == ("False", reason, message):
-        return None
-    since = known.get("lastTransitionTime", now) if known.get("status") == "False" else now
-    condition: Obj = {"type": "PodScheduled"}
-    if generation(pod):
-        condition["observedGeneration"] = generation(pod)
-    condition |= {
-        "status": "False",
-        "lastProbeTime": None,
-        "lastTransitionTime": since,
-        "reason": reason,
-        "message": message,
-    }
-    if not known:
-        return [*present, condition]
-    return [condition if c is known else c for c in present]

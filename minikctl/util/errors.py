@@ -20,6 +20,10 @@ class EnvironmentProblem(Exception):
     """The machine is in the way: a read-only folder, a full disk, an unreadable file. One clear line, exit 1."""
 
 
+class Unreachable(EnvironmentProblem):
+    """A server that cannot be spoken to. The text is complete: it is printed as it is, exit code 1."""
+
+
 class Aggregate(Exception):
     """Several things went wrong in one command; each is printed on its own line."""
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 FIN = 0x01
-MAX_FRAME = 16 * 1024 * 1024
+MAX_DATA = 4 * 1024 * 1024
+MAX_CONTROL = 256 * 1024
 MAX_HEADERS = 64 * 1024
 PROTOCOL_ERROR, INVALID_STREAM, REFUSED_STREAM = 1, 2, 3
 _VERSION = 3
@@ -113,8 +114,10 @@ class Framer:
         """The frames that are complete now. Raises SpdyError."""
         self._buffer += data
         while len(self._buffer) >= 8:
-            size = int.from_bytes(self._buffer[5:8])
-            if size > MAX_FRAME:
+            size, is_control = int.from_bytes(self._buffer[5:8]), bool(self._buffer[0] & 0x80)
+            if is_control and (version := int.from_bytes(self._buffer[:2]) & 0x7FFF) != _VERSION:
+                raise SpdyError(f"version {version}")
+            if size > (MAX_CONTROL if is_control else MAX_DATA):
                 raise SpdyError(f"a frame of {size} bytes")
             if len(self._buffer) < 8 + size:
                 return
@@ -126,9 +129,7 @@ class Framer:
         fin = bool(head[4] & FIN)
         if not head[0] & 0x80:
             return Data(_id(head), body, fin)
-        version, kind = int.from_bytes(head[:2]) & 0x7FFF, int.from_bytes(head[2:4])
-        if version != _VERSION:
-            raise SpdyError(f"version {version}")
+        kind = int.from_bytes(head[2:4])
         try:
             match kind:
                 case _Type.SYN_STREAM:

@@ -1,8 +1,12 @@
 """Schedules: what they mean and why they are refused."""
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from minikctl.api.cron import ScheduleError, parse
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minikctl.api.cron import ScheduleError, next_time, parse
 
 
 @pytest.mark.parametrize(
@@ -66,3 +70,64 @@ def test_a_zone_before_the_fields() -> None:
     schedule = parse("TZ=UTC 30 6 * * *")
     assert schedule.zone == "UTC"
     assert (schedule.minutes, schedule.hours) == (frozenset({30}), frozenset({6}))
+
+
+# ---------------------------------------------------------------------- times
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "after", "found"),
+    [
+        ("* * * * *", "2026-03-01T10:00:00Z", "2026-03-01T10:01:00Z"),
+        ("* * * * *", "2026-03-01T10:00:59Z", "2026-03-01T10:01:00Z"),
+        ("*/15 * * * *", "2026-03-01T10:46:00Z", "2026-03-01T11:00:00Z"),
+        ("30 4 * * *", "2026-03-01T10:00:00Z", "2026-03-02T04:30:00Z"),
+        ("0 0 29 2 *", "2026-03-01T10:00:00Z", "2028-02-29T00:00:00Z"),
+        ("0 0 30 2 *", "2026-03-01T10:00:00Z", None),
+        ("0 0 13 * 5", "2026-03-01T00:00:00Z", "2026-03-06T00:00:00Z"),  # either of the two
+        ("0 0 */13 * 5", "2026-03-02T00:00:00Z", "2026-03-06T00:00:00Z"),
+        ("0 0 * * 1-5", "2026-03-06T12:00:00Z", "2026-03-09T00:00:00Z"),
+        ("@monthly", "2026-12-31T23:59:00Z", "2027-01-01T00:00:00Z"),
+        ("@every 90m", "2026-03-01T10:00:00Z", "2026-03-01T11:30:00Z"),
+        ("TZ=Europe/Berlin 0 9 * * *", "2026-01-15T00:00:00Z", "2026-01-15T08:00:00Z"),
+        ("TZ=Europe/Berlin 0 9 * * *", "2026-07-15T00:00:00Z", "2026-07-15T07:00:00Z"),
+        ("TZ=Asia/Kolkata 0 0 * * *", "2026-01-01T00:00:00Z", "2026-01-01T18:30:00Z"),
+        # clocks put forward: the time does not exist that night
+        ("TZ=America/New_York 30 2 * * *", "2012-03-11T00:00:00-05:00", "2012-03-12T02:30:00-04:00"),
+        ("TZ=America/New_York 0 * * * *", "2012-03-11T01:00:00-05:00", "2012-03-11T03:00:00-04:00"),
+        # and put back: it exists twice
+        ("TZ=America/New_York 0 1 * * *", "2012-11-04T00:00:00-04:00", "2012-11-04T01:00:00-04:00"),
+        ("TZ=America/New_York 0 1 * * *", "2012-11-04T01:00:00-04:00", "2012-11-04T01:00:00-05:00"),
+        ("TZ=America/New_York 0 1 * * *", "2012-11-04T01:00:00-05:00", "2012-11-05T01:00:00-05:00"),
+    ],
+)
+def test_the_next_time(schedule: str, after: str, found: str | None) -> None:
+    assert next_time(parse(schedule), at(after)) == (at(found) if found else None)
+
+
+FIELDS = (st.integers(0, 59), st.integers(0, 23), st.integers(1, 31), st.integers(1, 12), st.integers(0, 6))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(
+        *(
+            st.one_of(st.just("*"), numbers.map(str), st.tuples(numbers, numbers).map(lambda t: f"{min(t)}-{max(t)}"))
+            for numbers in FIELDS
+        )
+    ),
+    st.integers(0, 2_000_000_000),
+)
+def test_times_are_those_of_another_library(fields: tuple[str, ...], since: int) -> None:
+    from cronsim import CronSim
+
+    start = datetime.fromtimestamp(since, UTC)
+    text = " ".join(fields)
+    theirs = next(CronSim(text, start), None)
+    ours = next_time(parse(text), start)
+    if theirs is None or theirs < start + timedelta(days=5 * 365):
+        assert ours == theirs

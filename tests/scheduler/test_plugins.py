@@ -8,7 +8,6 @@ from minikctl.api.meta import Obj
 from minikctl.scheduler.framework import SKIP, Code
 from minikctl.scheduler.plugins import (
     all_plugins,
-    default_preemption,
     image_locality,
     node_affinity,
     node_name,
@@ -292,19 +291,3 @@ def test_soft_spreading_prefers_the_emptier_domain() -> None:
     a, b, c = pod_topology_spread.normalize(cycle, who, nodes, raw)
     assert a < b < c == 100
     assert pod_topology_spread.pre_score(cluster([]), pod(), nodes) is SKIP
-
-
-def test_what_preemption_says() -> None:
-    full = node_object("a", allocatable={"cpu": "1", "pods": "10"})
-    cycle = cluster([full, node_object("b")], [pod_object("x", node="a", requests={"cpu": "1"})])
-    statuses = {
-        "a": node_resources_fit.filter_node(cycle, pod(requests={"cpu": "1"}), cycle.cache.nodes[0]),
-        "b": node_unschedulable.REJECTED,
-    }
-    _, said = default_preemption.post_filter(cycle, pod(), statuses)  # type: ignore[arg-type]
-    assert said.reasons == (
-        "preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, "
-        "1 Preemption is not helpful for scheduling.",
-    )
-    _, said = default_preemption.post_filter(cycle, pod(preemptionPolicy="Never"), {})
-    assert said.reasons == ("preemption: not eligible due to preemptionPolicy=Never.",)

@@ -13,7 +13,8 @@ FIT = frozenset({"NodeResourcesFit"})
 
 def make() -> tuple[SchedulingQueue, FakeClock]:
     clock = FakeClock()
-    return SchedulingQueue(Framework(all_plugins()), clock.monotonic), clock
+    framework = Framework(all_plugins())
+    return SchedulingQueue(lambda _pod: framework, clock.monotonic), clock
 
 
 def names(queue: SchedulingQueue) -> list[str]:

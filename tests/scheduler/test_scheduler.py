@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from minikctl.api.meta import Obj, condition
-from minikctl.client.informer import InformerFactory
-from minikctl.scheduler.scheduler import Scheduler, node_events, with_unschedulable
+from minikctl.client import DeleteOptions
+from minikctl.client.decisions import last
+from minikctl.scheduler.conditions import with_unschedulable
+from minikctl.scheduler.scheduler import node_events
+from tests.scheduler.bench import Bench
 from tests.scheduler.builders import node_object, pod_object
 from tests.support.cluster import TestCluster
 from tests.support.waiting import eventually
-
-
-class Bench:
-    """A scheduler whose news come from the journal and whose decisions are made when a test asks."""
-
-    def __init__(self, cluster: TestCluster):
-        self.client = cluster.client
-        self.informers = InformerFactory(cluster.client)
-        self.scheduler = Scheduler(self.client, self.informers, rng=random.Random(1), submit=lambda work: work())
-        self.informers.start()
-
-    def add_node(self, name: str = "node-1", **fields: object) -> Obj:
-        made = self.client.create("nodes", _bare(node_object(name, **fields)))  # type: ignore[arg-type]
-        status = node_object(name, **fields)["status"]  # type: ignore[arg-type]
-        return self.client.patch("nodes", name, {"status": status}, subresource="status") if status else made
-
-    def add_pod(self, name: str = "web", **spec: object) -> Obj:
-        return self.client.create("pods", _bare(pod_object(name, **spec)), "default")  # type: ignore[arg-type]
-
-    def pod(self, name: str = "web") -> Obj:
-        return self.client.get("pods", name, "default")
-
-    def node_of(self, name: str = "web") -> str:
-        self.scheduler.drain()
-        return str(self.pod(name)["spec"].get("nodeName", ""))
-
-    def close(self) -> None:
-        self.scheduler.stop()
-        self.informers.stop()
-
-
-def _bare(obj: Obj) -> Obj:
-    meta = {k: v for k, v in obj["metadata"].items() if k not in ("uid", "resourceVersion")}
-    return {k: v for k, v in obj.items() if k != "status"} | {"metadata": meta}
-
-
-@pytest.fixture
-def bench(cluster: TestCluster):  # type: ignore[no-untyped-def]
-    made = Bench(cluster)
-    yield made
-    made.close()
 
 
 def test_a_pod_gets_a_node_and_an_event(bench: Bench, cluster: TestCluster) -> None:
@@ -114,7 +74,7 @@ def test_a_failed_binding_gives_the_room_back(bench: Bench) -> None:
     from minikctl.api.errors import ApiError
 
     bench.add_node(allocatable={"cpu": "1", "pods": "5"})
-    write, calls = bench.scheduler._write_binding, []
+    write, calls = bench.scheduler.binder.write, []
 
     def broken(pod: object, node: str) -> None:
         calls.append(node)
@@ -122,7 +82,7 @@ def test_a_failed_binding_gives_the_room_back(bench: Bench) -> None:
             raise ApiError(500, "InternalError", "no space left on the disk")
         write(pod, node)  # type: ignore[arg-type]
 
-    bench.scheduler._write_binding = broken  # type: ignore[method-assign]
+    bench.scheduler.binder.write = broken  # type: ignore[method-assign]
     bench.add_pod(requests={"cpu": "1"})
     eventually(lambda: bench.node_of() == "" and condition(bench.pod(), "PodScheduled") is not None)
     found = condition(bench.pod(), "PodScheduled") or {}
@@ -153,3 +113,86 @@ def test_the_condition_is_written_once() -> None:
     assert with_unschedulable(obj, "Unschedulable", "no", "2026-01-01T00:00:09Z") is None
     changed = with_unschedulable(obj, "Unschedulable", "still no", "2026-01-01T00:00:09Z")
     assert changed and changed[0]["lastTransitionTime"] == "2026-01-01T00:00:00Z"
+
+
+# ---------------------------------------------------------------------- preemption
+
+
+def test_a_pod_of_lower_priority_makes_room(bench: Bench, cluster: TestCluster) -> None:
+    bench.add_node(allocatable={"cpu": "1", "memory": "1Gi", "pods": "5"})
+    bench.client.create("priorityclasses", {"metadata": {"name": "high"}, "value": 1000})
+    bench.add_pod("low", requests={"cpu": "1"}, terminationGracePeriodSeconds=5)
+    bench.goes_to("node-1", "low")
+    bench.add_pod("high", requests={"cpu": "1"}, priorityClassName="high")
+    eventually(lambda: bench.node_of("high") == "" and bench.pod("high")["status"].get("nominatedNodeName") == "node-1")
+    victim = bench.pod("low")
+    disrupted = condition(victim, "DisruptionTarget") or {}
+    assert victim["metadata"]["deletionTimestamp"] and disrupted["reason"] == "PreemptionByScheduler"
+    assert disrupted["message"] == "default-scheduler: preempting to accommodate a higher priority pod"
+    bench.add_pod("thief", requests={"cpu": "1"})
+    bench.scheduler.drain()
+    bench.client.delete("pods", "low", "default", options=DeleteOptions(grace_period=0))
+    bench.goes_to("node-1", "high")
+    assert "preemption: 0/1 nodes are available: 1 No preemption victims found" in bench.refusal("thief")
+    bench.scheduler.recorder.flush()
+    events = {e["reason"]: e["message"] for e in cluster.client.list("events", "default")["items"]}
+    assert events["Preempted"] == f"Preempted by pod {bench.pod('high')['metadata']['uid']} on node node-1"
+    eventually(lambda: not bench.scheduler.drain() and not bench.scheduler.nominated)
+
+
+def test_preemption_policy_never(bench: Bench) -> None:
+    bench.add_node(allocatable={"cpu": "1", "memory": "1Gi", "pods": "5"})
+    bench.client.create("priorityclasses", {"metadata": {"name": "calm"}, "value": 9, "preemptionPolicy": "Never"})
+    bench.add_pod("low", requests={"cpu": "1"})
+    bench.goes_to("node-1", "low")
+    bench.add_pod("calm", requests={"cpu": "1"}, priorityClassName="calm")
+    assert bench.refusal("calm") == (
+        "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, "
+        "preemption: not eligible due to preemptionPolicy=Never."
+    )
+
+
+# ---------------------------------------------------------------------- profiles
+
+
+def test_profiles_come_from_a_config_map_and_a_wrong_one_changes_nothing(bench: Bench, cluster: TestCluster) -> None:
+    bench.add_node()
+    bench.add_pod("packed", schedulerName="packer")
+    meta = {"name": "kube-scheduler"}
+    text = """
+apiVersion: kubescheduler.config.k8s.io/v1
+kind: KubeSchedulerConfiguration
+profiles: [{schedulerName: default-scheduler}, {schedulerName: packer}]
+"""
+    bench.client.create("configmaps", {"metadata": meta, "data": {"config.yaml": text}}, "kube-system")
+    bench.goes_to("node-1", "packed")
+    bench.client.patch("configmaps", "kube-scheduler", {"data": {"config.yaml": "kind: Other"}}, "kube-system")
+
+    def refused() -> bool:
+        bench.scheduler.drain()
+        bench.scheduler.recorder.flush()
+        events = cluster.client.list("events", "kube-system")["items"]
+        return [e["reason"] for e in events] == ["InvalidConfiguration"]
+
+    eventually(refused)
+    bench.add_pod("another", schedulerName="packer")
+    bench.goes_to("node-1", "another")
+
+
+# ---------------------------------------------------------------------- what is kept
+
+
+def test_the_last_decision_is_kept(bench: Bench, cluster: TestCluster) -> None:
+    bench.add_node("node-1", unschedulable=True)
+    bench.add_node("node-2")
+    bench.add_node("node-3", allocatable={"cpu": "8", "memory": "8Gi", "pods": "9"})
+    eventually(
+        lambda: not bench.scheduler.drain() and sum(n.allowed_pods > 0 for n in bench.scheduler.cache.nodes) == 3
+    )
+    made = bench.add_pod(requests={"cpu": "1"})
+    bench.goes_to("node-3")
+    kept = last(cluster.root, made["metadata"]["uid"])
+    assert kept and (kept["pod"], kept["node"], kept["nodes"]) == ("default/web", "node-3", ["node-3", "node-2"])
+    assert kept["rejected"] == {"node-1": ["NodeUnschedulable", "node(s) were unschedulable"]}
+    assert kept["totals"] == [sum(s[i] for s in kept["scores"].values()) for i in (0, 1)]
+    assert last(cluster.root, "other") is None

@@ -11,6 +11,7 @@ from pathlib import Path
 from minikctl.apiserver.server import APIServer
 from minikctl.cli import run
 from minikctl.client.local import LocalClient
+from minikctl.kubectl.acting_as import acting_as
 from minikctl.kubectl.command import Environment, Invocation
 from minikctl.kubectl.connection import Connection
 from minikctl.store import Notifier, Store
@@ -38,6 +39,8 @@ class TestCluster:
     clock: Clock = field(default_factory=SystemClock)
     live: bool = False
     """Whether watches are woken by the file system (needed by informers), or poll."""
+    fresh: bool = True
+    """Whether the state directory is new, and is to get the system namespaces."""
 
     def __post_init__(self) -> None:
         self.store = Store(self.root, clock=self.clock)
@@ -46,14 +49,24 @@ class TestCluster:
         self.api = APIServer(self.store, clock=self.clock, rng=random.Random(7), notifier=self.notifier)
         self.client = LocalClient(self.api, actor="test")
         self.namespace = "default"
+        if not self.fresh:
+            return
         for name in SYSTEM_NAMESPACES:
             self.client.create("namespaces", {"metadata": {"name": name}})
         self.client.create("serviceaccounts", {"metadata": {"name": "default"}}, "default")
 
     def cli(
-        self, *argv: str, stdin: str = "", cwd: Path | None = None, environ: dict[str, str] | None = None
+        self,
+        *argv: str,
+        stdin: str = "",
+        cwd: Path | None = None,
+        environ: dict[str, str] | None = None,
+        own_connection: bool = False,
     ) -> Result:
-        """Run one command line against this cluster, in this process."""
+        """Run one command line against this cluster, in this process.
+
+        With `own_connection` the command finds its cluster by itself, as it does outside of tests.
+        """
         out, err = io.StringIO(), io.StringIO()
         env = Environment(
             stdin=io.StringIO(stdin),
@@ -62,14 +75,15 @@ class TestCluster:
             environ=environ or {},
             cwd=cwd or self.root,
             clock=self.clock,
-            connect=self.connection,
+            connect=None if own_connection else self.connection,
         )
         code = run(list(argv), env)
         return Result(code, out.getvalue(), err.getvalue())
 
     def connection(self, call: Invocation) -> Connection:
         actor = "-".join(call.path.split()[:2])
-        return Connection(self.client.for_actor(actor), self.namespace, "minikctl", self.root)
+        client = acting_as(call, self.client.for_actor(actor))
+        return Connection(client, self.namespace, "minikctl", self.root)
 
     def close(self) -> None:
         self.client.close()

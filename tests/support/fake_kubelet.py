@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minikctl.api import scheduling
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, is_deleting, name, namespace, timestamp
 from minikctl.client import Client, DeleteOptions
@@ -47,6 +48,14 @@ def running_status(pod: Obj, ip: str, now: str, *, ready: bool = True, phase: st
     }
 
 
+def pinned(pod: Obj) -> str:
+    """The node that a DaemonSet's pod was made for, "" for other pods."""
+    for term in scheduling.required_terms(pod["spec"]) or []:
+        for field in term.get("matchFields") or []:
+            return str(field["values"][0])
+    return ""
+
+
 class FakeKubelet:
     """Serves the nodes given, which it creates when they are missing."""
 
@@ -66,7 +75,9 @@ class FakeKubelet:
         """Which running pods are Ready; asked again at every step."""
         self._assigned = self._addresses = 0
         for node in nodes if create_nodes else ():
-            status = {"conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady"}]}
+            room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
+            ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+            status = {"capacity": room, "allocatable": room, "conditions": [ready]}
             self.client.create("nodes", {"metadata": {"name": node}, "status": status})
 
     def step(self, limit: int | None = None) -> int:
@@ -95,7 +106,9 @@ class FakeKubelet:
             self.client.delete("pods", name(pod), **where, options=DeleteOptions(grace_period=0))
             return 1
         if not pod["spec"].get("nodeName"):
-            node = self.nodes[self._assigned % len(self.nodes)]
+            node = pinned(pod) or self.nodes[self._assigned % len(self.nodes)]
+            if node not in self.nodes:
+                return 0
             self._assigned += 1
             binding = {"metadata": {"name": name(pod)}, "target": {"kind": "Node", "name": node}}
             self.client.create("pods", binding, **where, name=name(pod), subresource="binding")

@@ -1,5 +1,6 @@
 """CustomResourceDefinition: a kind of the user's own."""
 
+from minikctl.api.crd.naming import CLEANUP_FINALIZER, TERMINATING, set_condition
 from minikctl.api.errors import FieldError
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
@@ -39,6 +40,22 @@ def prepare_for_update(obj: Obj, old: Obj) -> None:
     obj["status"] = status
 
 
+def prepare_for_delete(obj: Obj) -> None:
+    """Its objects go first: the definition waits for that under a finalizer."""
+    metadata = obj["metadata"]
+    finalizers = metadata.get("finalizers") or []
+    if CLEANUP_FINALIZER not in finalizers:
+        metadata["finalizers"] = [*finalizers, CLEANUP_FINALIZER]
+    obj["status"] = set_condition(
+        obj.get("status") or {},
+        TERMINATING,
+        "True",
+        "InstanceDeletionPending",
+        "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+        metadata["deletionTimestamp"],
+    )
+
+
 def validate(obj: Obj) -> list[FieldError]:
     from minikctl.api.validation import custom_resource_definition
 
@@ -62,6 +79,7 @@ KIND = Kind(
     categories=("api-extensions",),
     subresources=("status",),
     has_generation=True,
+    prepare_for_delete=prepare_for_delete,
     default=default,
     prepare_for_create=prepare_for_create,
     prepare_for_update=prepare_for_update,

@@ -193,6 +193,26 @@ def _approval(obj: Obj, group: str) -> Errors:
     return [field_invalid(path, given, why)]
 
 
+def _stored_versions(stored: list[str], versions: list[Obj]) -> Errors:
+    """Versions in which there may be objects must stay."""
+    at, names = "status.storedVersions", [v.get("name") for v in versions]
+    if not stored:
+        return [field_invalid(at, stored, "must have at least one stored version")]
+    errors: Errors = []
+    for version in versions:
+        if version.get("storage") and version["name"] not in stored:
+            errors.append(field_invalid(at, stored, f"must have the storage version {version['name']}"))
+    for i, version_name in enumerate(stored):
+        if version_name not in names:
+            why = (
+                f"missing from spec.versions; {version_name} was previously a storage version, and must remain in "
+                f"spec.versions until a storage migration ensures no data remains persisted in {version_name} and "
+                f"removes {version_name} from status.storedVersions"
+            )
+            errors.append(field_invalid(f"{at}[{i}]", version_name, why))
+    return errors
+
+
 def validate_update(obj: Obj, old: Obj) -> Errors:
     errors = validate(obj)
     spec, before = obj["spec"], old["spec"]
@@ -201,4 +221,5 @@ def validate_update(obj: Obj, old: Obj) -> Errors:
         errors += immutable(spec.get("scope"), before.get("scope"), "spec.scope")
         errors += immutable(names.get("kind"), names_before.get("kind"), "spec.names.kind")
     errors += immutable(spec.get("group"), before.get("group"), "spec.group")
+    errors += _stored_versions((obj.get("status") or {}).get("storedVersions") or [], spec.get("versions") or [])
     return errors + immutable(names.get("plural"), names_before.get("plural"), "spec.names.plural")

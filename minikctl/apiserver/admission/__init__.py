@@ -11,13 +11,13 @@ Modules whose name begins with an underscore are what several plugins share.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from minikctl.api.errors import ApiError
 from minikctl.api.errors import forbidden as _forbidden
@@ -27,6 +27,7 @@ from minikctl.apiserver.request import Attributes, Context
 from minikctl.util.clock import Clock
 
 if TYPE_CHECKING:
+    from minikctl.apiserver.auth.authorizer import Authorizer
     from minikctl.apiserver.resources import Resources
 
 
@@ -35,6 +36,9 @@ class Cluster(Protocol):
 
     clock: Clock
     resources: Resources
+
+    @property
+    def authorizer(self) -> Authorizer: ...
 
     def read(self, resource: str, namespace: str, name: str) -> Obj | None:
         """A stored object. Raises ApiError when there is no such resource."""
@@ -121,6 +125,26 @@ def admit(a: Attributes, api: Cluster) -> None:
     """Both turns at once: for requests that store nothing of what they bring. Raises ApiError."""
     mutate(a, api)
     validate(a, api)
+
+
+CONNECTIONS = {"exec": "PodExecOptions", "attach": "PodAttachOptions", "portforward": "PodPortForwardOptions"}
+
+
+def connect(
+    api: Cluster, kind: Kind, namespace: str, name: str, subresource: str, options: Mapping[str, Any], ctx: Context
+) -> None:
+    """Whether a connection to a container may be opened; options as in PodExecOptions and its like. Raises ApiError."""
+    asked = {"kind": CONNECTIONS[subresource], "apiVersion": "v1", **{k: v for k, v in options.items() if v}}
+    shape = ("", "v1", CONNECTIONS[subresource])
+    admit(Attributes("CONNECT", kind, namespace, name, asked, None, ctx, subresource, gvk=shape), api)
+
+
+WEBHOOKS = tuple(f"{kind}webhookconfigurations.admissionregistration.k8s.io" for kind in ("mutating", "validating"))
+
+
+def may_wait(api: Cluster) -> bool:
+    """Whether a request may have to wait for somebody outside: there are webhooks."""
+    return any(api.read_all(resource) for resource in WEBHOOKS)
 
 
 def forbidden(a: Attributes, why: str) -> ApiError:

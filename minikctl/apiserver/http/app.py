@@ -32,6 +32,7 @@ from minikctl.apiserver.http.resources import Resources
 from minikctl.apiserver.http.routing import BadPath, Target
 from minikctl.apiserver.request import User
 from minikctl.apiserver.server import APIServer
+from minikctl.util.jsonio import indented
 
 log = logging.getLogger("apiserver")
 Scope = Mapping[str, Any]
@@ -153,7 +154,7 @@ class Application:
         if path.startswith(HEALTH):
             return self._health(request, path)
         if path == "/version":
-            return json_response(request, version_info())
+            return Response(200, indented(version_info()).rstrip())  # for people, whoever asks
         if path == "/metrics":
             return Response(200, self.metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
         if path == "/":

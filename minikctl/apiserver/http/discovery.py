@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from minikctl.api.crd.versions import version_rank
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
 
@@ -56,17 +57,6 @@ def _groups(kinds: Iterable[Kind]) -> dict[str, dict[str, list[Kind]]]:
         return (PRIORITY.index(group) if group in PRIORITY else len(PRIORITY), group)
 
     return {g: dict(sorted(found[g].items(), key=lambda v: version_rank(v[0]))) for g in sorted(found, key=rank)}
-
-
-def version_rank(version: str) -> tuple[int, int, int]:
-    """GA before beta before alpha, higher numbers first. Source: version priority of CustomResourceDefinitions."""
-    import re
-
-    m = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
-    if not m:
-        return (3, 0, 0)
-    stage = {"": 0, "beta": 1, "alpha": 2}[m[2] or ""]
-    return (stage, -int(m[1]), -int(m[3] or 0))
 
 
 def api_versions(server: str) -> Obj:

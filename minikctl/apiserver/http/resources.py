@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 from minikctl.api import protobuf
 from minikctl.api.errors import ApiError, bad_request, method_not_supported
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
-from minikctl.apiserver import patching
+from minikctl.apiserver import admission, patching
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache
 from minikctl.apiserver.http import negotiation, watches
@@ -21,6 +25,8 @@ from minikctl.apiserver.request import DeleteOptions
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.watching import Selection
 from minikctl.util.jsonio import JSONError, compact, loads
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -72,7 +78,7 @@ class Resources:
             objects = [kind.shown(item.object) for _, item in page.items]
             include = request.query.get("includeObject", "") or tables.METADATA
             return self._send(request, tables.table(kind, objects, self.api.clock.now(), page.metadata, include), form)
-        if form.shape or kind.conversion or form.media_type != negotiation.JSON or wants_pretty(request):
+        if form.shape or not kind.shows_what_is_stored or form.media_type != negotiation.JSON or wants_pretty(request):
             return self._send(request, self._listed(kind, page, form), form)
         return Response(200, _encoded(kind, page))
 
@@ -103,13 +109,16 @@ class Resources:
         if target.verb == "create":
             if target.name and not target.subresource:
                 raise method_not_supported(kind.plural, kind.group, "create")
-            made = self.api.create(kind, target.namespace, obj, ctx, target.name, target.subresource)
+            made = await self._carried_out(
+                self.api.create, kind, target.namespace, obj, ctx, target.name, target.subresource
+            )
             return self._object(request, kind, made, form, 201)
         if not target.name:
             raise method_not_supported(kind.plural, kind.group, "update")
-        return self._object(
-            request, kind, self.api.update(kind, target.namespace, target.name, obj, ctx, target.subresource), form
+        changed = await self._carried_out(
+            self.api.update, kind, target.namespace, target.name, obj, ctx, target.subresource
         )
+        return self._object(request, kind, changed, form)
 
     async def _patch(self, request: Request, target: Target, kind: Kind) -> Response:
         form = negotiation.accept(request.headers.get("accept", ""))
@@ -136,7 +145,9 @@ class Resources:
         before = (
             None if patch_type != patching.APPLY else self.api.registry.find(kind.stored, target.namespace, target.name)
         )
-        obj = self.api.patch(kind, target.namespace, target.name, patch_type, patch, ctx, target.subresource)
+        obj = await self._carried_out(
+            self.api.patch, kind, target.namespace, target.name, patch_type, patch, ctx, target.subresource
+        )
         made = patch_type == patching.APPLY and before is None
         return self._object(request, kind, obj, form, 201 if made else 200)
 
@@ -151,9 +162,10 @@ class Resources:
         if target.subresource:
             raise method_not_supported(f"{kind.plural}/{target.subresource}", kind.group, "delete")
         if target.verb == "deletecollection":
-            listing = self.api.delete_collection(self._selection(request, target, kind), options, ctx)
+            selection = self._selection(request, target, kind)
+            listing = await self._carried_out(self.api.delete_collection, selection, options, ctx)
             return self._send(request, listing, Form(form.media_type))
-        obj, gone = self.api.delete(kind, target.namespace, target.name, options, ctx)
+        obj, gone = await self._carried_out(self.api.delete, kind, target.namespace, target.name, options, ctx)
         if not gone:
             return self._object(request, kind, obj, form)
         if kind.graceful or kind.returns_deleted:
@@ -164,11 +176,20 @@ class Resources:
             request, {**status, "details": {k: v for k, v in details.items() if v}}, Form(form.media_type)
         )
 
+    async def _carried_out(self, write: Callable[..., T], *arguments: Any) -> T:
+        """A write; in a thread where a webhook may have to be asked: others must not wait, and it may ask back."""
+        if not admission.may_wait(self.api):
+            return write(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(_waiting(), partial(write, *arguments))
+
     # ------------------------------------------------------------------ answers
 
     def _object(self, request: Request, kind: Kind, obj: Obj, form: Form, status: int = 200) -> Response:
         """An object, in the shape asked for; subresource answers of another kind go out as they are."""
-        if form.shape and obj.get("kind") == kind.kind:
+        if form.shape == "Table" and obj.get("kind") == "Scale":
+            include = request.query.get("includeObject", "") or tables.METADATA
+            obj = tables.scale_table(obj, self.api.clock.now(), include)
+        elif form.shape and obj.get("kind") == kind.kind:
             version = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
             if form.shape == "Table":
                 include = request.query.get("includeObject", "") or tables.METADATA
@@ -189,6 +210,12 @@ class Resources:
             text = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), default_flow_style=False)
             return Response(status, text.encode(), negotiation.YAML)
         return json_response(request, value, status)
+
+
+@cache
+def _waiting() -> ThreadPoolExecutor:
+    """Threads that may stand still for as long as a webhook takes; more than one webhook that asks back can need."""
+    return ThreadPoolExecutor(64, "admission")
 
 
 def _partial(obj: Obj, *, stamped: bool) -> Obj:

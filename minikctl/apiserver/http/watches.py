@@ -65,7 +65,7 @@ class Encoder:
 
     def __init__(self, selection: Selection, form: Form, include: str, clock: Clock):
         self._kind, self._form, self._include, self._clock = selection.kind, form, include, clock
-        self._plain = not form.shape and self._kind.conversion is None
+        self._plain = not form.shape and self._kind.shows_what_is_stored
         self._headed = False
 
     def event(self, event_type: str, item: Item) -> bytes:

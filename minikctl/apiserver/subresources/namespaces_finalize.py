@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, get_path
-from minikctl.apiserver.request import Context
+from minikctl.apiserver import admission
+from minikctl.apiserver.request import Attributes, Context
 from minikctl.apiserver.subresources import Handler
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def update(api: APIServer, kind: Kind, _namespace: str, name: str, obj: Obj, ctx
         spec = {**old.get("spec", {}), "finalizers": finalizers}
         if not finalizers:
             spec.pop("finalizers")
-        return {**old, "spec": spec}
+        a = Attributes("UPDATE", kind, "", name, {**old, "spec": spec}, old, ctx, "finalize")
+        admission.admit(a, api)
+        return a.obj or old
 
     return api.write_raw(kind, "", name, change, ctx, expect=get_path(obj, "metadata", "resourceVersion", default=""))
 

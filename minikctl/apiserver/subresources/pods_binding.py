@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import bad_request, conflict
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, get_path, is_deleting, timestamp
-from minikctl.apiserver.request import Context
+from minikctl.apiserver import admission
+from minikctl.apiserver.request import Attributes, Context
 from minikctl.apiserver.subresources import Handler
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 def create(api: APIServer, kind: Kind, namespace: str, name: str, binding: Obj, ctx: Context) -> Obj:
     """Assign the pod to `target.name`. Raises ApiError Conflict when it is assigned or being deleted."""
+    a = Attributes("CREATE", kind, namespace, name, binding, None, ctx, "binding", gvk=("", "v1", "Binding"))
+    admission.admit(a, api)
+    binding = a.obj or {}
     node = get_path(binding, "target", "name", default="")
     if not node:
         raise bad_request("target.name: Required value")

@@ -49,7 +49,9 @@ def create(api: APIServer, kind: Kind, namespace: str, pod_name: str, eviction: 
     ctx = ctx.with_(dry_run=ctx.dry_run or "All" in (asked.get("dryRun") or []))
     shape = ("policy", "v1", "Eviction")
     api.registry.get(kind, namespace, pod_name)
-    admission.admit(Attributes("CREATE", kind, namespace, pod_name, eviction, None, ctx, "eviction", gvk=shape), api)
+    a = Attributes("CREATE", kind, namespace, pod_name, eviction, None, ctx, "eviction", gvk=shape)
+    admission.admit(a, api)
+    asked = (a.obj or eviction).get("deleteOptions") or {}
     conditions = asked.get("preconditions") or {}
     options = DeleteOptions(
         grace_period=asked.get("gracePeriodSeconds"),

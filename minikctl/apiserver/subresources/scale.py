@@ -8,7 +8,8 @@ from minikctl.api.errors import bad_request, field_invalid, invalid, no_such_res
 from minikctl.api.kind import Kind, ScalePaths
 from minikctl.api.meta import Obj, get_path
 from minikctl.api.selectors import from_label_selector
-from minikctl.apiserver.request import Context
+from minikctl.apiserver import admission
+from minikctl.apiserver.request import Attributes, Context
 from minikctl.apiserver.subresources import Handler
 
 if TYPE_CHECKING:
@@ -54,25 +55,36 @@ def get(api: APIServer, kind: Kind, namespace: str, name: str, _ctx: Context) ->
 def update(api: APIServer, kind: Kind, namespace: str, name: str, scale: Obj, ctx: Context) -> Obj:
     """Set the replica count. Raises ApiError Invalid for negative ones, Conflict for an outdated version."""
     paths = _paths(kind)
+    through = ctx.with_(subresource="scale")
+
+    def change(old: Obj) -> Obj:
+        shape = ("autoscaling", "v1", "Scale")
+        a = Attributes("UPDATE", kind, namespace, name, scale, of(kind, old), ctx, "scale", gvk=shape)
+        admission.admit(a, api)
+        return _with_replicas(old, paths.replicas.split("."), _replicas(name, a.obj or {}))
+
+    _replicas(name, scale)
+    version = get_path(scale, "metadata", "resourceVersion", default="")
+    return of(kind, api.registry.modify(kind, namespace, name, change, through, expect=version))
+
+
+def _replicas(name: str, scale: Obj) -> int:
     replicas = get_path(scale, "spec", "replicas", default=0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request("Scale in version v1 cannot be handled as a Scale: spec.replicas is no integer")
     if replicas < 0:
         error = field_invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid("Scale", "autoscaling", name, [error])
-    steps = paths.replicas.split(".")
+    return replicas
 
-    def change(old: Obj) -> Obj:
-        new = part = {**old, "metadata": dict(old["metadata"])}
-        for step in steps[:-1]:
-            part[step] = dict(part.get(step) or {})
-            part = part[step]
-        part[steps[-1]] = replicas
-        return new
 
-    version = get_path(scale, "metadata", "resourceVersion", default="")
-    through = ctx.with_(subresource="scale")
-    return of(kind, api.registry.modify(kind, namespace, name, change, through, expect=version))
+def _with_replicas(old: Obj, steps: list[str], replicas: int) -> Obj:
+    new = part = {**old, "metadata": dict(old["metadata"])}
+    for step in steps[:-1]:
+        part[step] = dict(part.get(step) or {})
+        part = part[step]
+    part[steps[-1]] = replicas
+    return new
 
 
 HANDLER = Handler("*", "scale", get=get, update=update)

@@ -12,7 +12,8 @@ from minikctl.api import schema
 from minikctl.api.errors import FieldError, bad_request, conflict, field_invalid, invalid
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, get_path, timestamp, uid
-from minikctl.apiserver.request import Context
+from minikctl.apiserver import admission
+from minikctl.apiserver.request import Attributes, Context
 from minikctl.apiserver.subresources import Handler
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ API_VERSION = "authentication.k8s.io/v1"
 DEFAULT_SECONDS, SHORTEST, LONGEST = 3600, 600, 1 << 32
 
 
-def create(api: APIServer, kind: Kind, namespace: str, name: str, request: Obj, _ctx: Context) -> Obj:
+def create(api: APIServer, kind: Kind, namespace: str, name: str, request: Obj, ctx: Context) -> Obj:
     """The request, completed, with the token in its status.
 
     Raises ApiError: NotFound (the account, or what the token is to be bound to), Invalid, BadRequest, Conflict.
@@ -33,6 +34,10 @@ def create(api: APIServer, kind: Kind, namespace: str, name: str, request: Obj, 
     for what, given, wanted in (("name", meta.get("name"), name), ("namespace", meta.get("namespace"), namespace)):
         if given and given != wanted:
             raise bad_request(f"{what} in URL does not match {what} in TokenRequest object")
+    shape = ("authentication.k8s.io", "v1", "TokenRequest")
+    a = Attributes("CREATE", kind, namespace, name, asked, None, ctx, "token", gvk=shape)
+    admission.admit(a, api)
+    spec = (a.obj or asked)["spec"]
     seconds = spec.get("expirationSeconds")
     spec["expirationSeconds"] = seconds = DEFAULT_SECONDS if seconds is None else seconds
     errors = _validate(seconds)

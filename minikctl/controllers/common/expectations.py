@@ -32,12 +32,15 @@ class Expectations:
         self._expected: dict[str, _Expected] = {}
 
     def expect_creations(self, key: str, count: int) -> None:
-        with self._lock:
-            self._expected[key] = _Expected(self._clock.monotonic(), creations=count)
+        self.expect(key, count, ())
 
     def expect_deletions(self, key: str, uids: Iterable[str]) -> None:
+        self.expect(key, 0, uids)
+
+    def expect(self, key: str, creations: int, deletions: Iterable[str]) -> None:
+        """Both in one. Replaces what was expected before."""
         with self._lock:
-            self._expected[key] = _Expected(self._clock.monotonic(), deletions=set(uids))
+            self._expected[key] = _Expected(self._clock.monotonic(), creations, set(deletions))
 
     def creation_observed(self, key: str, count: int = 1) -> None:
         """Also for creations that failed or were never tried."""

@@ -86,6 +86,14 @@ def names_of(call: Invocation, word: str) -> list[str]:
     return sorted(dict.fromkeys(t.name for t in found.targets))
 
 
+def _reference(call: Invocation, word: str) -> Reply:
+    """`TYPE/NAME` as a flag's value."""
+    kind, slash, _ = word.partition("/")
+    if slash:
+        return [f"{kind}/{n}" for n in names_of(call, kind)], NO_FILES
+    return [f"{t}/" for t in _types(call, word)], NO_FILES | NO_SPACE
+
+
 def _names(call: Invocation, about: str, word: str) -> list[str]:
     """The names of one kind, as the first argument."""
     return [] if call.args else names_of(call, about)
@@ -160,6 +168,7 @@ KINDS_OF_WORDS: dict[str, Callable[[Invocation, str, str], Reply | list[str]]] =
     "resources": _resources,
     "resource": _resource,
     "names": _names,
+    "reference": lambda call, _about, word: _reference(call, word),
     "nodes": lambda call, _about, word: _names(call, "nodes", word),
     "pods": _pods,
     "pods+containers": _pods_containers,
@@ -172,5 +181,5 @@ KINDS_OF_WORDS: dict[str, Callable[[Invocation, str, str], Reply | list[str]]] =
     "users": lambda call, _about, word: _section(call, "users", word),
     "kubeconfig": _first_of_section,
 }
-"""What the text form of `complete=` may say. `value:KIND` and `names:KIND` are names of one kind, as a flag's value
+"""What the text form of `complete=` may say. `reference` is TYPE/NAME, `value:KIND` and `names:KIND` are names of one kind, as a flag's value
 and as the first argument; `kubeconfig:SECTION` are a kubeconfig's entries as the first argument."""

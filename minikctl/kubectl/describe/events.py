@@ -54,17 +54,21 @@ def describe(items: list[Obj], w: Writer, now: datetime) -> None:
         w.line(1, "\t".join(_cells(event, now)))
 
 
-def _cells(event: Obj, now: datetime) -> list[str]:
+def interval(event: Obj, now: datetime) -> str:
+    """When it was seen last: `5s`, or `5s (x3 over 2m)`."""
     first = age(event.get("eventTime") or event.get("firstTimestamp"), now)
     series, count = event.get("series"), event.get("count") or 0
-    interval = first
     if series is not None:
-        interval = f"{age(series.get('lastObservedTime'), now)} (x{series.get('count', 0)} over {first})"
-    elif count > 1:
-        interval = f"{age(event.get('lastTimestamp'), now)} (x{count} over {first})"
+        return f"{age(series.get('lastObservedTime'), now)} (x{series.get('count', 0)} over {first})"
+    if count > 1:
+        return f"{age(event.get('lastTimestamp'), now)} (x{count} over {first})"
+    return first
+
+
+def _cells(event: Obj, now: datetime) -> list[str]:
     source = (event.get("source") or {}).get("component") or event.get("reportingComponent") or ""
     message = (event.get("message") or "").strip()
     path = (event.get("involvedObject") or {}).get("fieldPath")
     if path:
         message = f"{path}: {message}"
-    return [event.get("type", ""), event.get("reason", ""), interval, source, message]
+    return [event.get("type", ""), event.get("reason", ""), interval(event, now), source, message]

@@ -5,6 +5,6 @@ The local cluster, always, unless the command line itself says otherwise (--cont
 """
 
 from minikctl.kubectl.kubeconfig.own import ensure as ensure_own
-from minikctl.kubectl.kubeconfig.target import Target, local_directory, resolve
+from minikctl.kubectl.kubeconfig.target import GlobalFlags, Target, local_directory, resolve
 
-__all__ = ["Target", "ensure_own", "local_directory", "resolve"]
+__all__ = ["GlobalFlags", "Target", "ensure_own", "local_directory", "resolve"]

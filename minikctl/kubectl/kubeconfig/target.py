@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,10 @@ class Target:
     state_dir: Path | None
     context: str = CONTEXT
     namespace: str = "default"
+    config: Config | None = None
+    """For clusters elsewhere: the files' content, and the names in it of the cluster and the user."""
+    cluster: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class _Context:
     namespace: str
     state_dir: str = ""
     uid: str = ""
+    cluster: str = ""
+    user: str = ""
 
 
 def resolve(call: Invocation) -> Target:
@@ -41,7 +47,7 @@ def resolve(call: Invocation) -> Target:
 
     Raises UsageError for contexts, clusters and files that are not there.
     """
-    flags, environ, cwd = _GlobalFlags(call), call.env.environ, call.env.cwd
+    flags, environ, cwd = GlobalFlags(call), call.env.environ, call.env.cwd
     named = state.given(flags.get("state-dir") or "", environ, cwd)
     wanted = flags.get("context") or environ.get("MINIKCTL_CONTEXT") or ""
     explicit = flags.get("kubeconfig") or ""
@@ -53,18 +59,22 @@ def resolve(call: Invocation) -> Target:
     directory = _directory(named, context, environ, cwd)
     own = _own_config(directory)
     if wanted or flags.get("cluster") or flags.get("server") or flags.get("user"):
-        return _as_asked(own, ambient, flags, wanted, directory)
+        return _as_asked(own, ambient or _usual(environ), flags, wanted, directory)
     if context is not None and context.uid and context.uid == _uid(directory):
         return Target(directory, context.name, context.namespace)
     current = _pick(own, own.current_context)
     if current is None:
         return Target(directory)
     if not current.uid:
-        return Target(None, current.name, current.namespace)
+        return _elsewhere(own, current)
     return Target(directory, current.name, current.namespace)
 
 
-class _GlobalFlags:
+def _elsewhere(config: Config, context: _Context) -> Target:
+    return Target(None, context.name, context.namespace, config, context.cluster, context.user)
+
+
+class GlobalFlags:
     """The flags that all commands share; one that a command has replaced by its own (`rolebinding --user`) is unset."""
 
     def __init__(self, call: Invocation):
@@ -103,7 +113,7 @@ def _from_explicit(
     if context is None:
         return Target(named or state.nearest(environ, cwd))
     if not context.uid:
-        return Target(None, context.name, context.namespace)
+        return _elsewhere(config, context)
     for directory in (named, Path(context.state_dir), None if named else state.nearest(environ, cwd)):
         if directory is not None and _uid(directory) == context.uid:
             return Target(directory, context.name, context.namespace)
@@ -119,7 +129,7 @@ def _as_asked(own: Config, ambient: Config | None, flags: Any, wanted: str, dire
     if context is None:
         return Target(directory)
     if not context.uid:
-        return Target(None, context.name, context.namespace)
+        return _elsewhere(config, context)
     if context.uid != _uid(directory) and _is_cluster(context):
         return Target(Path(context.state_dir), context.name, context.namespace)
     return Target(directory, context.name, context.namespace)
@@ -133,23 +143,29 @@ def _chosen(config: Config, wanted: str) -> _Context | None:
 
 def _overridden(config: Config, flags: Any, context: _Context | None) -> _Context | None:
     """What --cluster, --user and --server change."""
-    namespace, name = (context.namespace, context.name) if context else ("default", "")
+    made = context or _Context("", "default")
     user, cluster, server = (flags.get(n) or "" for n in ("user", "cluster", "server"))
-    if user and user not in config.users:
-        raise UsageError(f'auth info "{user}" does not exist')
+    if user:
+        if user not in config.users:
+            raise UsageError(f'auth info "{user}" does not exist')
+        made = replace(made, user=user)
     if cluster:
         if cluster not in config.clusters:
             raise UsageError(f'no server found for cluster "{cluster}"')
-        context = _Context(name or cluster, namespace, *extension_of(config.clusters[cluster]))
+        state_dir, uid = extension_of(config.clusters[cluster])
+        made = replace(made, name=made.name or cluster, cluster=cluster, state_dir=state_dir, uid=uid)
     if server and server not in (c.get("server") for c in config.clusters.values() if extension_of(c)[1]):
-        context = _Context(name or server, namespace)
-    return context
+        made = replace(made, name=made.name or server, state_dir="", uid="")
+        if context is None or context.uid:  # nothing of the local cluster is meant for another server
+            made = replace(made, cluster=cluster, user=user)
+    return context if made == _Context("", "default") else made
 
 
 def _joined(first: Config, second: Config | None) -> Config:
     if second is None:
         return first
     out = Config(current_context=first.current_context or second.current_context)
+    out.origins.update({**second.origins, **first.origins})
     for section in SECTIONS:
         out.section(section).update({**second.section(section), **first.section(section)})
     return out
@@ -159,8 +175,9 @@ def _pick(config: Config, name: str) -> _Context | None:
     entry = config.contexts.get(name)
     if entry is None:
         return None
-    cluster = config.clusters.get(str(entry.get("cluster") or ""), {})
-    return _Context(name, str(entry.get("namespace") or "default"), *extension_of(cluster))
+    cluster, user = str(entry.get("cluster") or ""), str(entry.get("user") or "")
+    named = extension_of(config.clusters.get(cluster, {}))
+    return _Context(name, str(entry.get("namespace") or "default"), *named, cluster, user)
 
 
 def _is_cluster(context: _Context) -> bool:
@@ -196,3 +213,9 @@ def _ambient(environ: Mapping[str, str], cwd: Path) -> Config | None:
         return load(paths)
     except UsageError:
         return None
+
+
+def _usual(environ: Mapping[str, str]) -> Config | None:
+    """~/.kube/config: only looked into when the command line asks for something that may be there."""
+    home = environ.get("HOME") or ""
+    return load([Path(home) / ".kube" / "config"]) if home and not environ.get("KUBECONFIG") else None

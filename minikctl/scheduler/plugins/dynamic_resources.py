@@ -6,8 +6,8 @@ from minikctl.scheduler.framework import CycleState, Plugin, Status, unschedulab
 from minikctl.scheduler.node_info import PodInfo
 
 
-def post_filter(_cycle: CycleState, _pod: PodInfo, _statuses: Mapping[str, Status]) -> tuple[str, Status]:
-    return "", unschedulable("no new claims to deallocate")
+def post_filter(_cycle: CycleState, _pod: PodInfo, _statuses: Mapping[str, Status]) -> tuple[str | None, Status]:
+    return None, unschedulable("no new claims to deallocate")
 
 
 PLUGIN = Plugin("DynamicResources", order=140, post_filter=post_filter)

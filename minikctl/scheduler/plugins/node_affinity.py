@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from minikctl.api.meta import Obj
+from minikctl.api.meta import Obj, labels_of, name
 from minikctl.api.scheduling import matches_term, required_terms, selects_node
 from minikctl.scheduler.framework import (
     SKIP,
+    Change,
     ClusterEvent,
     CycleState,
     Maybe,
@@ -76,11 +77,16 @@ def normalize(_cycle: CycleState, _pod: PodInfo, _nodes: Sequence[NodeInfo], sco
     return normalize_to_largest(scores)
 
 
+def hint(pod: PodInfo, change: Change) -> bool:
+    return selects_node(pod.spec, labels_of(change.obj), name(change.obj))
+
+
 PLUGIN = Plugin(
     NAME,
     order=50,
     weight=2,
     requeue_on=frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABEL}),
+    hint=hint,
     pre_filter=pre_filter,
     filter=filter_node,
     pre_score=pre_score,

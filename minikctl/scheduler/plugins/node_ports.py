@@ -1,7 +1,7 @@
 """NodePorts: a port of the node's own address belongs to one pod."""
 
-from minikctl.scheduler.framework import SKIP, ClusterEvent, CycleState, Maybe, Plugin, unschedulable
-from minikctl.scheduler.node_info import HostPort, NodeInfo, PodInfo
+from minikctl.scheduler.framework import SKIP, Change, ClusterEvent, CycleState, Maybe, Plugin, unschedulable
+from minikctl.scheduler.node_info import HostPort, NodeInfo, PodInfo, host_ports
 
 REJECTED = unschedulable("node(s) didn't have free ports for the requested pod ports")
 
@@ -20,10 +20,18 @@ def filter_node(_cycle: CycleState, pod: PodInfo, node: NodeInfo) -> Maybe:
     return REJECTED if taken else None
 
 
+def hint(pod: PodInfo, change: Change) -> bool:
+    """A pod that has a port of this one's went."""
+    if change.event is not ClusterEvent.POD_DELETE:
+        return True
+    return any(collide(mine, its) for mine in pod.ports for its in host_ports(change.obj.get("spec") or {}))
+
+
 PLUGIN = Plugin(
     "NodePorts",
     order=60,
     requeue_on=frozenset({ClusterEvent.NODE_ADD, ClusterEvent.POD_DELETE}),
+    hint=hint,
     pre_filter=pre_filter,
     filter=filter_node,
 )

@@ -10,12 +10,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from minikctl.api.meta import Obj, controller_of
+from minikctl.api.meta import Obj, controller_of, labels_of, namespace
 from minikctl.api.scheduling import selects_node, untolerated
 from minikctl.api.selectors import NOTHING, Requirement, Selector, from_label_selector, from_labels
 from minikctl.scheduler.framework import (
     MAX_SCORE,
     SKIP,
+    Change,
     ClusterEvent,
     CycleState,
     Maybe,
@@ -217,6 +218,22 @@ def normalize(cycle: CycleState, _pod: PodInfo, nodes: Sequence[NodeInfo], score
     return [0 if n.name in ignored else MAX_SCORE * (most + least - s) // most for n, s in zip(nodes, scores)]
 
 
+# ---------------------------------------------------------------------- requeueing
+
+
+def hint(pod: PodInfo, change: Change) -> bool:
+    """A pod that counts came, went or changed; a node that has all the labels came or changed."""
+    wanted = constraints(pod, HARD)
+    if change.event in (ClusterEvent.NODE_ADD, ClusterEvent.NODE_LABEL, ClusterEvent.NODE_TAINT):
+        labels = [labels_of(o) for o in (change.old, change.new) if o is not None]
+        return any(all(c.key in given for c in wanted) for given in labels)
+    return any(
+        namespace(o) == pod.namespace and any(c.selector.matches(labels_of(o)) for c in wanted)
+        for o in (change.old, change.new)
+        if o is not None
+    )
+
+
 PLUGIN = Plugin(
     NAME,
     order=120,
@@ -231,6 +248,7 @@ PLUGIN = Plugin(
             ClusterEvent.POD_DELETE,
         }
     ),
+    hint=hint,
     listers=("services", *OWNERS.values()),
     pre_filter=pre_filter,
     filter=filter_node,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from minikctl.api.scheduling import PREFER_NO_SCHEDULE, tolerates, untolerated
 from minikctl.scheduler.framework import (
     SKIP,
+    Change,
     ClusterEvent,
     CycleState,
     Maybe,
@@ -37,11 +38,17 @@ def normalize(_cycle: CycleState, _pod: PodInfo, _nodes: Sequence[NodeInfo], sco
     return normalize_to_largest(scores, reverse=True)
 
 
+def hint(pod: PodInfo, change: Change) -> bool:
+    """The pod tolerates all that keeps pods away from the node."""
+    return untolerated((change.obj.get("spec") or {}).get("taints") or [], pod.tolerations) is None
+
+
 PLUGIN = Plugin(
     "TaintToleration",
     order=40,
     weight=3,
     requeue_on=frozenset({ClusterEvent.NODE_ADD, ClusterEvent.NODE_TAINT}),
+    hint=hint,
     filter=filter_node,
     pre_score=pre_score,
     score=score,

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from minikctl.api.errors import ApiError, bad_request, method_not_supported, no_such_resource
 from minikctl.api.kind import Kind
+from minikctl.apiserver import admission
 from minikctl.apiserver.http import routing
 from minikctl.apiserver.http.messages import Request, Response
 from minikctl.apiserver.http.routing import BadPath, Target
-from minikctl.apiserver.http.streaming import logs, port_forward, proxy, sessions
+from minikctl.apiserver.http.streaming import logs, port_forward, proxy, query, sessions
 from minikctl.apiserver.http.streaming.websocket import Closed, WebSocket
 
 if TYPE_CHECKING:
@@ -76,6 +78,18 @@ async def serve_websocket(app: Application, scope: Mapping[str, Any], receive: A
     app.metrics.end(started, "GET", target, code)
 
 
+async def _admit(app: Application, request: Request, target: Target, kind: Kind) -> None:
+    """Raises ApiError. In a thread: a webhook may take its time."""
+    if target.subresource == "portforward":
+        options: dict[str, Any] = {"ports": request.queries.get("ports") or []}
+    else:
+        options = query.session_options(request, with_command=target.subresource == "exec")
+    ctx = request.context()
+    await asyncio.to_thread(
+        admission.connect, app.api, kind, target.namespace, target.name, target.subresource, options, ctx
+    )
+
+
 async def _upgrade(app: Application, request: Request, target: Target | None, socket: WebSocket) -> None:
     if target is None:
         app.access.authorize_path(request.user, "get", "/" + request.path.strip("/"))
@@ -84,6 +98,8 @@ async def _upgrade(app: Application, request: Request, target: Target | None, so
     kind = app.api.resources.by_path(target.group, target.version, target.resource)
     if kind is None or (target.subresource and target.subresource not in kind.subresources):
         raise no_such_resource()
+    if target.subresource in admission.CONNECTIONS and kind.plural == "pods":
+        await _admit(app, request, target, kind)
     match kind.plural, target.subresource:
         case "pods", "exec" | "attach":
             await sessions.serve(app.api, request, target, socket)

@@ -97,14 +97,16 @@ class Exchange:
         self._writer.close()
 
     async def _next(self) -> object:
+        data = None
         while True:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as e:
-                raise BadAnswer(f"malformed HTTP response: {e}") from None
+                raise BadAnswer("EOF" if data == b"" else f"malformed HTTP response: {e}") from None
             if event is not h11.NEED_DATA:
                 return event
-            self._http.receive_data(await self._reader.read(65536))
+            data = await self._reader.read(65536)
+            self._http.receive_data(data)
 
     async def _body(self) -> AsyncIterator[bytes]:
         try:

@@ -18,7 +18,17 @@ from minikctl.apiserver.http.streaming.websocket import Closed, WebSocket
 from minikctl.apiserver.server import APIServer
 
 HOP_BY_HOP = frozenset(
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
 )
 NOT_PASSED_ON = HOP_BY_HOP | {"authorization", "expect", "host", "content-length"}
 """The client's token is for the API server alone."""

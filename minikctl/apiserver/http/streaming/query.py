@@ -49,7 +49,7 @@ def log_options(request: Request) -> dict[str, Any]:
             options[name] = number
     if options["sinceTime"]:
         _check_time(options["sinceTime"])
-    return {k: v for k, v in options.items() if v not in ("", False)}
+    return {k: v for k, v in options.items() if v != "" and v is not False}
 
 
 def _check_time(value: str) -> None:

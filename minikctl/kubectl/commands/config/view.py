@@ -25,8 +25,6 @@ DATA = {
 def run(call: Invocation) -> None:
     if call.args:
         raise call.usage_error(f"unexpected arguments: [{' '.join(call.args)}]")
-    if not call.flags.output and not call.flags.template:
-        call.flags.set("output", "yaml")
     show = printer(call)
     files = access.of(call)
     merge = call.flags.merge if call.flags.changed("merge") else not files.explicit
@@ -104,7 +102,7 @@ COMMAND = Command(
     ),
     use="view [flags] [options]",
     options=(
-        *PRINT_OPTIONS,
+        *(replace(o, default="yaml") if o.name == "output" else o for o in PRINT_OPTIONS),
         Option("merge", BOOL, default=True, help="Merge all kubeconfig files."),
         Option("raw", BOOL, help="Show secrets and data as they are."),
         Option("flatten", BOOL, help="Put the content of files in, so that the output stands alone."),
