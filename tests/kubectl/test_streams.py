@@ -107,8 +107,11 @@ def test_logs_of_ended_and_previous_runs(node):
     node.create("done", command=["sh", "-c", "echo bye"], policy="Never")
     node.wait(lambda p: p["status"].get("phase") == "Succeeded", name="done")
     assert cli(node, "logs", "done")[1] == "bye\n"
-    script = "test -e second && { echo now; sleep 600; }; echo before; touch ../../../second; exit 1"
-    node.create("twice", command=["sh", "-c", script.replace("test -e second", "test -e ../../../second")])
+    mark = "$MINIKCTL_ROOT/data/second"
+    script = f"test -e {mark} && {{ echo now; sleep 600; }}; echo before; touch {mark}; exit 1"
+    volumes = {"volumes": [{"name": "data", "emptyDir": {}}]}
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    node.create("twice", command=["sh", "-c", script], volumeMounts=mounts, spec=volumes)
     node.wait(lambda p: first(p)["restartCount"] == 1 and "running" in first(p)["state"], name="twice")
     node.said("now", "twice")
     assert cli(node, "logs", "twice")[1] == "now\n"

@@ -30,6 +30,8 @@ from minikctl.runtime.process.loop import Loop
 SHIM = Path(__file__).with_name("shim.sh")
 TERMINAL_SHIM = Path(__file__).with_name("terminal.py")
 MARK = "MINIKCTL_CONTAINER"
+TAKE_TERMINAL = ("setsid", "--ctty", "--wait")
+"""The command that begins a session on the terminal that is its stdin, and runs another one in it."""
 _CHUNK = 256 * 1024
 _CHUNKS = 16
 """At most this many chunks from one container before others have their turn."""
@@ -43,6 +45,10 @@ _become_subreaper: Callable[[], None] | None = None
 
 class Container:
     """See the module. `ended` is called once, after the last output is in the log."""
+
+    takes_terminal = False
+    """Whether a process of the container has to begin the session of its terminal itself, because those outside of
+    its PID namespace mean nothing to it."""
 
     def __init__(
         self,

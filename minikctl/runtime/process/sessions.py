@@ -16,7 +16,8 @@ from contextlib import suppress
 from typing import IO
 
 from minikctl.runtime.interface import STDERR, STDOUT
-from minikctl.runtime.process.container import Container
+from minikctl.runtime.process import proc
+from minikctl.runtime.process.container import TAKE_TERMINAL, Container
 
 _CHUNK = 64 * 1024
 _BACKLOG = 1024
@@ -84,10 +85,14 @@ class ExecSession:
 
     def _on_terminal(self, container: Container, argv: Sequence[str]) -> None:
         self._master, self._slave = os.openpty()  # the slave stays open: else the end would show before the beginning
-        joined, working_dir, environment = container.exec_command(argv)
-        command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *joined]
-        environment = {"TERM": "xterm", **environment}
-        self._process = _start(command, working_dir, environment, subprocess.DEVNULL, subprocess.DEVNULL)
+        if container.takes_terminal:
+            command, working_dir, environment = container.exec_command([*TAKE_TERMINAL, *argv])
+            standard = self._slave
+        else:
+            joined, working_dir, environment = container.exec_command(argv)
+            command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *joined]
+            standard = subprocess.DEVNULL
+        self._process = _start(command, working_dir, {"TERM": "xterm", **environment}, standard, standard)
         self._input = Input(self._master, owned=False)
         self._outputs[self._master] = STDOUT
 
@@ -121,8 +126,11 @@ class ExecSession:
     def _finish(self) -> None:
         self._is_over = True
         if self._process.poll() is None:
+            below = proc.descendants([self._process.pid], proc.everything())
             with suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            for one in below:  # what has a session of its own
+                proc.send(one.process, signal.SIGKILL)
         self._process.wait()
         self._input.close()
         with self._lock:

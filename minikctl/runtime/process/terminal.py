@@ -13,6 +13,7 @@ import sys
 import termios
 
 CHUNK = 65536
+SANDBOXED = "bwrap.args"
 
 
 def note(path, text):
@@ -34,8 +35,9 @@ def read(path):
 
 def become(folder, slave, argv):
     """The main process, in the child."""
-    os.setsid()
-    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    if not os.path.exists(f"{folder}/{SANDBOXED}"):  # else its first process does that in its own namespace
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.closerange(3, 256)

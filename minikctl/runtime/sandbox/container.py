@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.container import MARK, Container
+from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
 from minikctl.runtime.sandbox import bwrap, command
 
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
@@ -21,11 +21,18 @@ _LOADER = "LD_"
 class SandboxContainer(Container):
     """See the module. The folder has `bwrap.args` and, for ordinary users, `seccomp`, made by the runtime."""
 
+    takes_terminal = True
+
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=False)
         start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), bwrap.program(), "--args", "9", "--"]
-        return [*start, *limits, *self.run.argv], str(self.folder.path), {**_SYSTEM, MARK: str(self.folder.path)}
+        terminal = TAKE_TERMINAL if self.config.tty else ()
+        return (
+            [*start, *terminal, *limits, *self.run.argv],
+            str(self.folder.path),
+            {**_SYSTEM, MARK: str(self.folder.path)},
+        )
 
     def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
         self.wait_for_main()
