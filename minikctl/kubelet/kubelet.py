@@ -24,6 +24,7 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.status_writer import StatusWriter
+from minikctl.kubelet.volumes import Prepared
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 
@@ -47,6 +48,8 @@ class PodRecord:
     announced: dict[str, str] = field(default_factory=dict)
     """Container → the run of it whose back-off has been told of."""
     failure: tuple[str, str] = ("", "")
+    volumes: Prepared | None = None
+    """None before they have been looked at."""
     allotted: Allotted | None = None
     """What its containers have of the node; None before it is looked at for the first time."""
     pending_resize: tuple[str, str] = ("", "")

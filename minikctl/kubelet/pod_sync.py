@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import pod_worker, resize
+from minikctl.kubelet import pod_worker, resize, volumes
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted
@@ -100,6 +100,8 @@ class PodSync:
                 self.runtime.stop_pod_sandbox(state.sandbox.id)
             if not actions.create_sandbox:
                 return None
+        if actions.start and not self._mount(record):
+            return RETRY
         if actions.create_sandbox:
             try:
                 self.runtime.run_pod_sandbox(_sandbox_config(pod, actions.sandbox_attempt))
@@ -113,6 +115,19 @@ class PodSync:
         for start in actions.start:
             retry = _sooner(retry, self._try_start(record, start))
         return retry
+
+    def _mount(self, record: PodRecord) -> bool:
+        """Have the pod's volumes ready before anything of it starts; False when one cannot be had."""
+        folder = self.runtime.pod_folder(uid(record.pod))
+        if record.volumes is not None or folder is None:
+            return True
+        setting = volumes.Setting(self.kubelet.client, record.pod, self.kubelet.name, folder)
+        try:
+            record.volumes = volumes.prepare(setting)
+        except volumes.VolumeProblem as e:
+            self._event(record.pod, WARNING, "FailedMount", str(e))
+            return False
+        return True
 
     def _kill(self, record: PodRecord, kill: Kill) -> None:
         if kill.restart:
@@ -160,8 +175,9 @@ class PodSync:
                 self.kubelet.allocatable,
             )
             try:
-                config = container_config(self.kubelet.client, pod, start, facts, ())
-            except ConfigError as e:
+                mounts = volumes.mounts(start.spec, record.volumes or {})
+                config = container_config(self.kubelet.client, pod, start, facts, mounts)
+            except (ConfigError, volumes.VolumeProblem) as e:
                 self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
                 raise NotStarted("CreateContainerConfigError", str(e), retry=RETRY) from None
             except ApiError as e:
