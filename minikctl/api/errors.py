@@ -99,6 +99,11 @@ def method_not_supported(resource: str, group: str, verb: str) -> ApiError:
     return ApiError(405, "MethodNotAllowed", message, _details(resource, group, ""))
 
 
+def method_not_allowed() -> ApiError:
+    """A verb that a resource is not served with at all."""
+    return ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+
+
 def unsupported_media_type(message: str) -> ApiError:
     return ApiError(415, "UnsupportedMediaType", message)
 

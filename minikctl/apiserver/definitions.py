@@ -21,6 +21,7 @@ from minikctl.apiserver.request import Context
 from minikctl.store import Store, StoreError
 
 if TYPE_CHECKING:
+    from minikctl.api.crd.kinds import Convert
     from minikctl.apiserver.server import APIServer
 
 RESOURCE = "customresourcedefinitions"
@@ -37,8 +38,8 @@ class Definitions:
         self._seen = -1
         self._made: dict[str, tuple[Any, list[Kind]]] = {}
         self._kinds: list[Kind] = []
-        self.converter: Callable[[Obj], Convert] = lambda _crd: rename
-        """How the objects of a definition are converted between its versions."""
+        self.converter: Callable[[Obj], Convert] | None = None
+        """How the objects of a definition are converted between its versions; None: they change nothing but their name."""
 
     def kinds(self) -> list[Kind]:
         """What is served now: by group and name, the preferred version first."""
@@ -58,6 +59,7 @@ class Definitions:
             return 0
 
     def _read(self) -> None:
+        """Read all definitions. What makes kinds of them is imported when there is one."""
         assert self._store is not None
         made: dict[str, tuple[Any, list[Kind]]] = {}
         for crd in self._store.glance(RESOURCE):
@@ -69,7 +71,9 @@ class Definitions:
             if known is not None and known[0] == state:
                 made[name] = known
             else:
-                made[name] = (state, kinds_of(crd, self.converter(crd)))
+                from minikctl.api.crd.kinds import kinds_of, rename
+
+                made[name] = (state, kinds_of(crd, self.converter(crd) if self.converter else rename))
         if made.keys() != self._made.keys() or any(made[n] is not self._made[n] for n in made):
             kinds = [k for _, group in made.values() for k in group]
             self._kinds = sorted(kinds, key=lambda k: (k.group, k.plural, version_rank(k.version)))

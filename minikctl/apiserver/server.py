@@ -7,7 +7,16 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from minikctl.api.errors import ApiError, bad_request, conflict, gone, method_not_supported, no_such_resource, not_found
+from minikctl.api.errors import (
+    ApiError,
+    bad_request,
+    conflict,
+    gone,
+    method_not_allowed,
+    method_not_supported,
+    no_such_resource,
+    not_found,
+)
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects
 from minikctl.api.selectors import SelectorError, parse_field_selector, parse_label_selector
@@ -62,6 +71,8 @@ class APIServer:
     # ------------------------------------------------------------------ reading
 
     def get(self, kind: Kind, namespace: str, name: str, ctx: Context, subresource: str = "") -> Obj:
+        if "get" not in kind.verbs:
+            raise method_not_allowed()
         self._deprecated(kind, ctx)
         if kind.is_whole(subresource):
             return kind.shown(self.registry.get(kind.stored, namespace, name))
@@ -89,7 +100,7 @@ class APIServer:
         """A list object. Files that cannot be read are left out and named in a warning."""
         kind = selection.kind
         if "list" not in kind.verbs:
-            raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
+            raise method_not_allowed()
         self._deprecated(kind, ctx)
         name = selection.fields.exact("metadata.name")
         items: Objects

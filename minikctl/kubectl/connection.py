@@ -4,8 +4,10 @@ An ambient KUBECONFIG or ~/.kube/config that points at production never redirect
 cluster is the context `minikctl`, kept with its current namespace in `state/kubeconfig`; a file given by
 `--kubeconfig` or $KUBECONFIG that holds a context for this same cluster is honoured for its namespace.
 
-There are two doors to a cluster: its files, when it is ours, and HTTPS for all others. $MINIKCTL_DOOR=http takes the
-second for a cluster of ours, too: the answers are the same, which the differential tests hold.
+There are two doors to a cluster: its files, when it is ours, and HTTPS for all others. Who can write the files is the
+administrator: a command as somebody else (another user of the kubeconfig, --token, --client-certificate, …) takes the
+second to a cluster of ours, too, and so does everything with $MINIKCTL_DOOR=http. The answers are the same, which the
+differential tests hold.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Connection:
 
 
 DOOR = "MINIKCTL_DOOR"
+CREDENTIALS = ("token", "client-certificate", "client-key", "username", "password")
 
 
 def open_connection(call: Invocation) -> Connection:
@@ -43,8 +46,8 @@ def open_connection(call: Invocation) -> Connection:
     if target.state_dir is None:
         return Connection(_remote(target, call), target.namespace, target.context)
     _start(target.state_dir, call)
-    if call.env.environ.get(DOOR) == "http":
-        client = _remote(_served(target.state_dir, target), call)
+    if call.env.environ.get(DOOR) == "http" or _is_somebody_else(target, call):
+        client = _remote(_served(target.state_dir, target, call), call)
     else:
         client = _local(target.state_dir, call)
     return Connection(client, target.namespace, target.context, target.state_dir)
@@ -59,7 +62,7 @@ def open_transport(call: Invocation) -> Transport:
     target = kubeconfig.resolve(call)
     if target.state_dir is not None:
         _start(target.state_dir, call)
-        target = _served(target.state_dir, target)
+        target = _served(target.state_dir, target, call)
     return Transport(_endpoint(target, call), agent(_actor(call)))
 
 
@@ -75,17 +78,34 @@ def _actor(call: Invocation) -> str:
 
 def _local(state_dir: Path, call: Invocation) -> Any:
     from minikctl.client.local import LocalClient
+    from minikctl.kubectl.acting_as import acting_as
 
-    return LocalClient.on_files(state_dir, actor=_actor(call), clock=call.env.clock)
+    return acting_as(call, LocalClient.on_files(state_dir, actor=_actor(call), clock=call.env.clock))
 
 
-def _served(state_dir: Path, target: Target) -> Target:
-    """The way over HTTPS to a cluster of ours, as its own kubeconfig describes it."""
+def _is_somebody_else(target: Target, call: Invocation) -> bool:
+    """Whether the command brings credentials of its own."""
+    from minikctl.kubectl import kubeconfig
+    from minikctl.kubectl.kubeconfig import own
+
+    flags = kubeconfig.GlobalFlags(call)
+    if any(flags.get(name) for name in CREDENTIALS):
+        return True
+    return target.user != own.USER and bool(target.config and target.config.users.get(target.user))
+
+
+def _served(state_dir: Path, target: Target, call: Invocation) -> Target:
+    """The way over HTTPS to a cluster of ours, as its own kubeconfig describes it; the user is the one that is meant."""
     from minikctl.kubectl import kubeconfig
     from minikctl.kubectl.kubeconfig import files, own
 
-    config = files.read(kubeconfig.ensure_own(state_dir))
-    return kubeconfig.Target(None, target.context, target.namespace, config, own.CONTEXT, own.USER)
+    config, user = files.read(kubeconfig.ensure_own(state_dir)), own.USER
+    if target.config is not None and _is_somebody_else(target, call):
+        user = target.user if target.user != own.USER else ""  # a flag's credentials stand alone
+        if user:
+            config.users[user] = target.config.users[user]
+            config.origins["users", user] = target.config.origins.get(("users", user), state_dir / own.FILE)
+    return kubeconfig.Target(None, target.context, target.namespace, config, own.CONTEXT, user)
 
 
 def _remote(target: Target, call: Invocation) -> Any:

@@ -12,6 +12,7 @@ from minikctl.client import Client
 from minikctl.kubelet import environment, volumes
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.volumes import Context, Mounted, Tokens, VolumeError
+from minikctl.kubelet.volumes._unserved import refusal
 from minikctl.runtime.interface import Mount
 from minikctl.util.clock import Clock
 
@@ -44,6 +45,8 @@ class VolumeManager:
                 text = f"{e.strerror}: {e.filename}"
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {text}') from None
             except VolumeError as e:
+                if e.whole:
+                    raise
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {e}') from None
         changes = any(m.changes for m in found.values())
         self._due[uid(pod)] = self._clock.monotonic() + SYNC_PERIOD if changes else math.inf
@@ -53,7 +56,7 @@ class VolumeManager:
         kind = next((k for k in volume if k != "name"), "emptyDir")
         module = volumes.types().get(kind)
         if module is None:
-            raise VolumeError(f"volumes of type {kind} cannot be mounted by this cluster")
+            raise refusal(volume)
         place = folder / "volumes" / _FOLDERS.get(kind, f"kubernetes.io~{kind.lower()}") / volume["name"]
         ctx = Context(self._client, pod, volume["name"], facts, self._clock, self._tokens)
         return module.set_up(volume.get(kind) or {}, place, ctx)

@@ -152,6 +152,7 @@ def test_a_definition_notes_its_storage_versions(cluster: TestCluster) -> None:
     assert made["spec"]["names"] == {"plural": "tabs", "singular": "tab", "kind": "Tab", "listKind": "TabList"}
     assert made["spec"]["conversion"] == {"strategy": "None"}
     assert made["status"]["storedVersions"] == ["v1"]
+    made = cluster.client.get("crd", "tabs.example.com")  # its conditions have been written meanwhile
     old, new = {**made["spec"]["versions"][0], "storage": False}, {**made["spec"]["versions"][0], "name": "v2"}
     after = cluster.client.update("crd", {**made, "spec": {**made["spec"], "versions": [old, new]}})
     assert after["status"]["storedVersions"] == ["v1", "v2"] and after["metadata"]["generation"] == 2

@@ -193,7 +193,7 @@ def test_a_job_made_before_a_crash_is_found_again(plane: ControlPlane, monkeypat
     def die(_turn: Any) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(controller, "_report", die)
+    monkeypatch.setattr(controller, "_write_status", die)
     plane.clock.advance(300)
     with pytest.raises(RuntimeError):
         controller.sync("default/hello")

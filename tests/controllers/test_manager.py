@@ -27,6 +27,11 @@ def test_every_file_is_a_controller_of_its_own_name() -> None:
     )
 
 
+def test_no_controller_hides_what_keeps_its_worker_alive() -> None:
+    for controller in controller_classes():
+        assert not {"process", "drain", "_work", "_report"} & set(vars(controller)), controller.name
+
+
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[TestCluster]:
     """A cluster with every controller running in its threads, woken by the file system."""

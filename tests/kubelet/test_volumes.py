@@ -14,6 +14,7 @@ from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.volume_manager import VolumeManager, mounts
 from minikctl.kubelet.volumes import Mounted, VolumeError, types
 from minikctl.runtime.interface import Mount
+from tests.controllers.claims import claim, volume
 from tests.support.cluster import TestCluster
 
 FACTS = Facts(("10.0.0.9",), ("192.0.2.1",), "node-1", {"cpu": "2", "memory": "1Gi"})
@@ -132,28 +133,64 @@ def test_projected_with_a_token(pod: Pod) -> None:
     assert (read / "token").read_text() == token
 
 
-def test_claims(pod: Pod, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    common = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": ""}
-    pod.client.create(
-        "persistentvolumes", {"metadata": {"name": "pv"}, "spec": {**common, "local": {"path": str(data)}, **NODE}}
-    )
-    claim = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": "pv"}
-    claim["resources"] = {"requests": {"storage": "1Gi"}}  # type: ignore[assignment]
-    made = pod.client.create("persistentvolumeclaims", {"metadata": {"name": "c"}, "spec": claim}, "default")
-    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
-    with pytest.raises(VolumeError, match=r'failed for volume "v" : PVC default/c is not bound'):
+def bind(pod: Pod, **spec: object) -> dict:
+    """A bound claim `data`; the volume that uses it."""
+    made = pod.client.create("persistentvolumeclaims", claim(volumeName="pv"), "default")
+    phase = {"status": {"phase": "Bound"}}
+    pod.client.patch("persistentvolumeclaims", "data", phase, "default", subresource="status")
+    ref = {"namespace": "default", "name": "data", "uid": made["metadata"]["uid"]}
+    pod.client.create("persistentvolumes", volume("pv", claimRef=ref, **spec))
+    return CLAIM
+
+
+def why_not(pod: Pod, volume: dict) -> str:
+    with pytest.raises(VolumeError) as raised:
         pod.set_up(volume)
-    pod.client.update("persistentvolumeclaims", {**made, "status": {"phase": "Bound"}}, subresource="status")
-    assert pod.set_up(volume)["v"] == Mounted(data)
+    return str(raised.value)
 
 
-NODE = {
-    "nodeAffinity": {
-        "required": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]},
-    }
-}
+CLAIM = {"name": "v", "persistentVolumeClaim": {"claimName": "data"}}
+
+
+def test_claims_that_are_not_ready(pod: Pod) -> None:
+    assert why_not(pod, CLAIM).endswith('from API server: persistentvolumeclaims "data" not found')
+    pod.client.create("persistentvolumeclaims", claim(), "default")
+    assert why_not(pod, CLAIM) == (
+        "Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], failed to process "
+        "volumes=[v]: error processing PVC default/data: PVC is not bound"
+    )
+
+
+def test_a_claim_leads_to_the_directory_of_its_volume(pod: Pod, tmp_path: Path) -> None:
+    own = bind(pod, hostPath={"path": str(tmp_path / "disk"), "type": "DirectoryOrCreate"})
+    assert pod.set_up(own)["v"] == Mounted(tmp_path / "disk") and (tmp_path / "disk").is_dir()
+
+
+def test_a_local_volume_must_be_there_and_be_the_node_s(pod: Pod, tmp_path: Path) -> None:
+    pod.client.create("nodes", {"metadata": {"name": "node-1", "labels": {"disk": "ssd"}}})
+    terms = [{"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}]
+    affinity = {"required": {"nodeSelectorTerms": terms}}
+    own = bind(pod, local={"path": str(tmp_path / "disk")}, nodeAffinity=affinity)
+    missing = (
+        f'MountVolume.NewMounter initialization failed for volume "pv" : path "{tmp_path / "disk"}" does not exist'
+    )
+    assert why_not(pod, own) == missing
+    (tmp_path / "disk").mkdir()
+    assert pod.set_up(own)["v"] == Mounted(tmp_path / "disk")
+    pod.client.patch("nodes", "node-1", {"metadata": {"labels": {"disk": "hdd"}}})
+    assert why_not(pod, own).endswith('volume "pv" : no matching NodeSelectorTerms')
+
+
+CANNOT = [
+    ({"nfs": {"server": "s", "path": "/"}}, "volumes of type nfs cannot be mounted by minikctl"),
+    ({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "h"}}, "driver name ebs.csi.aws.com not found"),
+]
+
+
+@pytest.mark.parametrize(("source", "why"), CANNOT)
+def test_what_needs_a_network_or_a_driver(pod: Pod, source: dict, why: str) -> None:
+    assert why in why_not(pod, {"name": "v", **source})
+    assert why in why_not(pod, bind(pod, **source))
 
 
 REFUSALS = [
@@ -165,8 +202,6 @@ REFUSALS = [
     ),
     ({"hostPath": {"path": "/nosuch", "type": "Directory"}}, "hostPath type check failed: /nosuch is not a directory"),
     ({"hostPath": {"path": "/etc", "type": "File"}}, "hostPath type check failed: /etc is not a file"),
-    ({"nfs": {"server": "x", "path": "/"}}, "volumes of type nfs cannot be mounted by this cluster"),
-    ({"persistentVolumeClaim": {"claimName": "no"}}, 'persistentvolumeclaims "no" not found'),
 ]
 
 
@@ -207,6 +242,23 @@ def test_mounts(tmp_path: Path) -> None:
     assert mount(tmp_path, subPathExpr="$(POD)").host_path == f"{volume}/web-0"
     with pytest.raises(ConfigError, match="missing value"):
         mount(tmp_path, subPathExpr="$(NO)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "why"),
+    [
+        ("DirectoryOrCreate", "file", "is not a directory"),
+        ("File", "folder", "is not a file"),
+        ("Socket", "file", "is not a socket file"),
+        ("CharDevice", "file", "is not a character device"),
+        ("BlockDevice", "file", "is not a block device"),
+        ("FileOrCreate", "no/such/file", "No such file or directory"),
+    ],
+)
+def test_host_paths_of_another_type(pod: Pod, tmp_path: Path, kind: str, path: str, why: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    assert why in why_not(pod, {"name": "v", "hostPath": {"path": str(tmp_path / path), "type": kind}})
 
 
 @pytest.mark.parametrize("sub", ["../x", "/etc", "link", "link/passwd", "a/../../x"])

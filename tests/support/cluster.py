@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from minikctl.apiserver.request import ADMIN
 from minikctl.apiserver.server import APIServer
 from minikctl.cli import run
 from minikctl.client.local import LocalClient
@@ -82,8 +83,9 @@ class TestCluster:
 
     def connection(self, call: Invocation) -> Connection:
         actor = "-".join(call.path.split()[:2])
-        client = acting_as(call, self.client.for_actor(actor))
-        return Connection(client, self.namespace, "minikctl", self.root)
+        client = self.client.for_actor(actor)
+        client.user = ADMIN
+        return Connection(acting_as(call, client), self.namespace, "minikctl", self.root)
 
     def close(self) -> None:
         self.client.close()

@@ -1,7 +1,6 @@
 """Which CustomResourceDefinitions are valid: names, versions, columns and subresources.
 
-Source: apiextensions-apiserver `pkg/apis/apiextensions/validation`. The schemas themselves (structural rules,
-validation of objects) belong to custom resources and are checked where those are served.
+Source: apiextensions-apiserver `pkg/apis/apiextensions/validation`. The schemas themselves: `openapi_schema`.
 """
 
 from __future__ import annotations
@@ -9,12 +8,13 @@ from __future__ import annotations
 from minikctl.api.errors import field_forbidden, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj, condition_is
 from minikctl.api.names import dns_1035_label, dns_subdomain
-from minikctl.api.validation import webhooks
+from minikctl.api.validation import openapi_schema, webhooks
 from minikctl.api.validation.common import Errors, immutable
 
 SCOPES = ["Cluster", "Namespaced"]
 COLUMN_TYPES = ["boolean", "date", "integer", "number", "string"]
 COLUMN_FORMATS = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"]
+MAX_WARNING = 256
 PROTECTED = ("k8s.io", "kubernetes.io")
 APPROVED = "api-approved.kubernetes.io"
 
@@ -53,11 +53,13 @@ def _scope(scope: str) -> Errors:
 def _versions(versions: list[Obj]) -> Errors:
     errors: Errors = []
     for i, version in enumerate(versions):
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
-        if schema is None:
+        if _schema_of(version) is None:
             errors.append(field_required(f"spec.versions[{i}].schema.openAPIV3Schema"))
+    shared = {part: _is_shared(versions, part) for part in _SHARED}
     for i, version in enumerate(versions):
-        errors += _version(version, f"spec.versions[{i}]")
+        errors += _version(version, f"spec.versions[{i}]", {p: not s for p, s in shared.items()})
+    if versions:
+        errors += _parts(versions[0], dict(_SHARED), shared)
     names = [v.get("name", "") for v in versions]
     if len(set(names)) < len(names):
         errors.append(field_invalid("spec.versions", versions, "must contain unique version names"))
@@ -67,26 +69,66 @@ def _versions(versions: list[Obj]) -> Errors:
     return errors
 
 
-def _version(version: Obj, at: str) -> Errors:
+_SHARED = {
+    "schema": "spec.validation",
+    "subresources": "spec.subresources",
+    "additionalPrinterColumns": "spec.additionalPrinterColumns",
+    "selectableFields": "spec.selectableFields",
+}
+"""Where errors are said to be in what all versions have in common: the server keeps that apart."""
+
+
+def _is_shared(versions: list[Obj], part: str) -> bool:
+    return all((v.get(part) or None) == (versions[0].get(part) or None) for v in versions)
+
+
+def _schema_of(version: Obj) -> Obj | None:
+    found: Obj | None = (version.get("schema") or {}).get("openAPIV3Schema")
+    return found
+
+
+def _version(version: Obj, at: str, own: dict[str, bool]) -> Errors:
+    """`own`: which parts belong to this version alone."""
     errors: Errors = []
     name = version.get("name", "")
     problems = dns_1035_label(name)
     if problems:
         errors.append(field_invalid(f"{at}.name", name, ",".join(problems)))
-    warning = version.get("deprecationWarning")
-    if warning is not None and not version.get("deprecated"):
-        why = "can only be set for deprecated versions"
-        errors.append(field_invalid(f"{at}.deprecationWarning", warning, why))
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
-    if schema is not None and schema.get("type") != "object":
-        where = f"{at}.schema.openAPIV3Schema.type"
-        if not schema.get("type"):
-            errors.append(field_required(where, "must not be empty at the root"))
-        else:
-            errors.append(field_invalid(where, schema["type"], "must be object at the root"))
-    errors += _scale((version.get("subresources") or {}).get("scale"), f"{at}.subresources.scale")
-    for i, column in enumerate(version.get("additionalPrinterColumns") or []):
-        errors += _column(column, f"{at}.additionalPrinterColumns[{i}]")
+    errors += _deprecation(version, f"{at}.deprecationWarning")
+    return errors + _parts(version, {part: f"{at}.{part}" for part in _SHARED}, own)
+
+
+def _deprecation(version: Obj, at: str) -> Errors:
+    warning: str | None = version.get("deprecationWarning")
+    if warning is None:
+        return []
+    if not version.get("deprecated"):
+        return [field_invalid(at, warning, "can only be set for deprecated versions")]
+    errors: Errors = []
+    if len(warning) > MAX_WARNING:
+        errors.append(field_invalid(at, warning, f"must be <= {MAX_WARNING} characters long"))
+    if not warning:
+        errors.append(field_invalid(at, warning, "must not be an empty string"))
+    for i, char in enumerate(warning):
+        if not char.isprintable():
+            why = f"must only contain printable UTF-8 characters; non-printable character found at index {i}"
+            errors.append(field_invalid(at, warning, why))
+            break
+    return errors
+
+
+def _parts(version: Obj, at: dict[str, str], checked: dict[str, bool]) -> Errors:
+    errors: Errors = []
+    schema, subresources = _schema_of(version), version.get("subresources") or {}
+    if schema is not None and checked["schema"]:
+        errors += openapi_schema.validate(schema, f"{at['schema']}.openAPIV3Schema", status="status" in subresources)
+    if checked["subresources"]:
+        errors += _scale(subresources.get("scale"), f"{at['subresources']}.scale")
+    if checked["additionalPrinterColumns"]:
+        for i, column in enumerate(version.get("additionalPrinterColumns") or []):
+            errors += _column(column, f"{at['additionalPrinterColumns']}[{i}]")
+    if checked["selectableFields"] and version.get("selectableFields") and schema is not None:
+        errors += openapi_schema.selectable_fields(version["selectableFields"], schema, at["selectableFields"])
     return errors
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from minikctl.api import policy_rules
 from minikctl.api.errors import go_quote, not_found
 from minikctl.api.meta import Obj
 from minikctl.apiserver.admission import forbidden
@@ -60,12 +61,12 @@ def _confirm(a: Attributes, authorizer: Authorizer, rules: Sequence[Obj]) -> Non
 def missing(authorizer: Authorizer, user: User, namespace: str, wanted: Sequence[Obj]) -> str:
     """What of `wanted` a user does not hold in a namespace, in Kubernetes' words; empty when nothing."""
     owned, problems = authorizer.rules_for(user, namespace)
-    lacking = rbac.uncovered(owned, wanted)
+    lacking = policy_rules.uncovered(owned, wanted)
     if not lacking:
         return ""
-    shown = sorted({rbac.text(rule) for rule in rbac.compacted(lacking)})
+    shown = sorted({policy_rules.text(rule) for rule in policy_rules.compacted(lacking)})
     text = (
-        f"user {go_quote(user.name)} (groups={rbac.go_list(user.groups)}) is attempting to grant RBAC permissions not "
+        f"user {go_quote(user.name)} (groups={policy_rules.go_list(user.groups)}) is attempting to grant RBAC permissions not "
         "currently held:\n" + "\n".join(shown)
     )
     return f"{text}; resolution errors: {problems}" if problems else text

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from minikctl import KUBERNETES_VERSION
-from minikctl.api.errors import ApiError, method_not_supported, no_such_resource
+from minikctl.api.errors import ApiError, method_not_allowed, no_such_resource
 from minikctl.api.kind import Kind
 from minikctl.apiserver.cache import WatchCache
 from minikctl.apiserver.http import discovery, negotiation, routing
@@ -114,7 +114,7 @@ class Application:
         if target.subresource and target.subresource not in kind.subresources:
             raise no_such_resource()
         if not target.subresource and target.verb not in kind.verbs:
-            raise method_not_supported(kind.plural, kind.group, target.verb)
+            raise method_not_allowed()
         if kind.namespaced and not target.namespace and target.verb not in ("list", "watch", "deletecollection"):
             raise no_such_resource()
         if target.subresource in ("log", "proxy", "exec", "attach", "portforward"):

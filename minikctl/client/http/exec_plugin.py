@@ -111,4 +111,4 @@ def _time(text: Any) -> datetime | None:
 
 
 def _failed(why: str) -> Unreachable:
-    return Unreachable(f"getting credentials: {why}")
+    return Unreachable(f"Unable to connect to the server: getting credentials: {why}")

@@ -62,7 +62,7 @@ class CronJobController(Controller):
             failure = e
         for old in jobs.beyond_limits(cron_job, mine):
             self._delete(turn, old)
-        self._report(turn)
+        self._write_status(turn)
         if failure is not None:
             raise failure
         return again
@@ -165,7 +165,7 @@ class CronJobController(Controller):
             self.recorder.normal(turn.cron_job, "SuccessfulDelete", f"Deleted job {name(job)}")
         turn.forget(uid(job))
 
-    def _report(self, turn: _Turn) -> None:
+    def _write_status(self, turn: _Turn) -> None:
         if turn.status != (turn.cron_job.get("status") or {}):
             stored = self.client.update(self.cron_jobs.kind, turn.with_status(), subresource="status")
             self.written.wrote(key(stored), stored)

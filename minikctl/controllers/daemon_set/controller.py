@@ -88,7 +88,7 @@ class DaemonSetController(WorkloadController):
         ready_to_act = self.expectations.satisfied(object_key)
         members = self._members(owner)
         wait, failure = self._act(owner, members, hash_) if ready_to_act else (None, None)
-        self._report(owner, members, hash_, observed=ready_to_act)
+        self._write_status(owner, members, hash_, observed=ready_to_act)
         used = {labels_of(p).get(HASH_LABEL) for p in members}
         live = {name(revision)} | {name(r) for r in known if labels_of(r).get(HASH_LABEL) in used}
         limit = owner["spec"].get("revisionHistoryLimit")
@@ -157,7 +157,7 @@ class DaemonSetController(WorkloadController):
                     failure = failure or e
         return failure
 
-    def _report(self, owner: Obj, members: Objects, hash_: str, *, observed: bool) -> None:
+    def _write_status(self, owner: Obj, members: Objects, hash_: str, *, observed: bool) -> None:
         fresh = decisions.status(owner, self.nodes.list(), members, hash_, self.clock.now(), observed=observed)
         cached = self.owners.by_key(key(owner)) or owner
         if fresh != cached.get("status"):

@@ -6,6 +6,7 @@ Source: Kubernetes `pkg/controller/statefulset`.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from minikctl.api.errors import ApiError, conflict
 from minikctl.api.meta import Obj, Objects, is_deleting, key, labels_of, name, namespace, uid
@@ -63,7 +64,7 @@ class StatefulSetController(WorkloadController):
         current = self._current(owner, known, update)
         plan = decisions.plan(owner, members, update, self.clock.now())
         failure = self._carry_out(owner, plan, members, current, update)
-        self._report(owner, members, plan, current, update, collisions)
+        self._write_status(owner, members, plan, current, update, collisions)
         live = {name(current), name(update)} | {labels_of(p).get(HASH_LABEL, "") for p in members}
         self.history.trim(known, live, spec.history_limit(owner))
         if failure is not None:
@@ -81,7 +82,9 @@ class StatefulSetController(WorkloadController):
         wanted = owner.get("status", {}).get("currentRevision")
         return next((r for r in known if name(r) == wanted), update)
 
-    def _report(self, owner: Obj, members: Objects, plan: Plan, current: Obj, update: Obj, collisions: int) -> None:
+    def _write_status(
+        self, owner: Obj, members: Objects, plan: Plan, current: Obj, update: Obj, collisions: int
+    ) -> None:
         fresh = decisions.status(owner, members, current, update, collisions, self.clock.now())
         leaving = sum(spec.has_revision(p, current) for p in plan.update)
         fresh["currentReplicas"] = max(fresh["currentReplicas"] - leaving, 0)
@@ -95,15 +98,15 @@ class StatefulSetController(WorkloadController):
     def _carry_out(self, owner: Obj, plan: Plan, members: Objects, current: Obj, update: Obj) -> ApiError | None:
         """The first error; everything is tried. Creates or deletes, so that one kind of expectation is enough."""
         failure: ApiError | None = None
-        steps = [lambda p=p: self._relabel(owner, p) for p in plan.relabel]
-        steps += [lambda p=p: self._mind_claims(owner, p) for p in members if not is_deleting(owner)]
+        steps = [partial(self._relabel, owner, p) for p in plan.relabel]
+        steps += [partial(self._mind_claims, owner, p) for p in members if not is_deleting(owner)]
         doomed = [] if plan.create else [*plan.delete, *plan.update]
         if plan.create:
             self.expectations.expect_creations(key(owner), len(plan.create))
-            steps += [lambda i=i: self._create(owner, i, current, update) for i in plan.create]
+            steps += [partial(self._create, owner, i, current, update) for i in plan.create]
         elif doomed:
             self.expectations.expect_deletions(key(owner), [uid(p) for p in doomed])
-            steps += [lambda p=p: self._delete(owner, p) for p in doomed]
+            steps += [partial(self._delete, owner, p) for p in doomed]
         for step in steps:
             try:
                 step()

@@ -148,6 +148,8 @@ def _user_problems(user: Entry, folder: Path, name: str) -> list[str]:
             problems.append(f"command must be specified for {name} to use exec authentication plugin")
         if not plugin.get("apiVersion"):
             problems.append(f"apiVersion must be specified for {name} to use exec authentication plugin")
+        if not plugin.get("interactiveMode") and not str(plugin.get("apiVersion") or "").endswith("/v1beta1"):
+            problems.append(f"interactiveMode must be specified for {name} to use exec authentication plugin")
     return problems
 
 

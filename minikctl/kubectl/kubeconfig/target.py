@@ -25,7 +25,7 @@ class Target:
     context: str = CONTEXT
     namespace: str = "default"
     config: Config | None = None
-    """For clusters elsewhere: the files' content, and the names in it of the cluster and the user."""
+    """What the files say, and the names in them of the cluster and the user that are meant."""
     cluster: str = ""
     user: str = ""
 
@@ -61,17 +61,17 @@ def resolve(call: Invocation) -> Target:
     if wanted or flags.get("cluster") or flags.get("server") or flags.get("user"):
         return _as_asked(own, ambient or _usual(environ), flags, wanted, directory)
     if context is not None and context.uid and context.uid == _uid(directory):
-        return Target(directory, context.name, context.namespace)
+        return _at(directory, ambient or own, context)
     current = _pick(own, own.current_context)
     if current is None:
         return Target(directory)
     if not current.uid:
-        return _elsewhere(own, current)
-    return Target(directory, current.name, current.namespace)
+        return _at(None, own, current)
+    return _at(directory, own, current)
 
 
-def _elsewhere(config: Config, context: _Context) -> Target:
-    return Target(None, context.name, context.namespace, config, context.cluster, context.user)
+def _at(directory: Path | None, config: Config, context: _Context) -> Target:
+    return Target(directory, context.name, context.namespace, config, context.cluster, context.user)
 
 
 class GlobalFlags:
@@ -113,10 +113,10 @@ def _from_explicit(
     if context is None:
         return Target(named or state.nearest(environ, cwd))
     if not context.uid:
-        return _elsewhere(config, context)
+        return _at(None, config, context)
     for directory in (named, Path(context.state_dir), None if named else state.nearest(environ, cwd)):
         if directory is not None and _uid(directory) == context.uid:
-            return Target(directory, context.name, context.namespace)
+            return _at(directory, config, context)
         if directory is not None and directory == named:
             raise UsageError(f'context "{context.name}" is about another cluster than the one in {named}')
     raise UsageError(f'the cluster of context "{context.name}" is no longer in {context.state_dir}')
@@ -129,10 +129,10 @@ def _as_asked(own: Config, ambient: Config | None, flags: Any, wanted: str, dire
     if context is None:
         return Target(directory)
     if not context.uid:
-        return _elsewhere(config, context)
+        return _at(None, config, context)
     if context.uid != _uid(directory) and _is_cluster(context):
-        return Target(Path(context.state_dir), context.name, context.namespace)
-    return Target(directory, context.name, context.namespace)
+        return _at(Path(context.state_dir), config, context)
+    return _at(directory, config, context)
 
 
 def _chosen(config: Config, wanted: str) -> _Context | None:

@@ -24,7 +24,14 @@ from minikctl.util.clock import Clock
 
 
 class VolumeError(Exception):
-    """The volume cannot be had (yet): the pod waits, an Event says why."""
+    """The volume cannot be had (yet): the pod waits, an Event says why.
+
+    `whole`: the text names what failed for which volume by itself.
+    """
+
+    def __init__(self, text: str, *, whole: bool = False):
+        super().__init__(text)
+        self.whole = whole
 
 
 @dataclass(frozen=True)

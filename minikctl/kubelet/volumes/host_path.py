@@ -23,7 +23,8 @@ def set_up(volume: Obj, _folder: Path, _ctx: Context) -> Mounted:
     path, kind = Path(os.path.normpath(volume["path"])), volume.get("type") or ""
     try:
         if kind == "DirectoryOrCreate":
-            path.mkdir(parents=True, exist_ok=True, mode=0o755)
+            if not path.exists():
+                path.mkdir(parents=True, exist_ok=True, mode=0o755)
             kind = "Directory"
         elif kind == "FileOrCreate":
             if not path.exists():

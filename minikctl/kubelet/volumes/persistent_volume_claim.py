@@ -1,37 +1,78 @@
-"""persistentVolumeClaim, and ephemeral, which is a claim of the pod's own: the folder of the volume that is bound."""
+"""persistentVolumeClaim: what the claim's volume stands for. The claim must be bound, and the node must reach it.
+
+Source: kubelet `volumemanager/populator/desired_state_of_world_populator.go`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from minikctl.api import volumes
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, get_path, namespace
+from minikctl.api.meta import Obj, get_path, labels_of, name, namespace, uid
 from minikctl.kubelet.volumes import Context, Mounted, VolumeError, host_path
+from minikctl.kubelet.volumes._unserved import refusal
 
 TYPE = "persistentVolumeClaim"
 
 
-def set_up(volume: Obj, folder: Path, ctx: Context) -> Mounted:
-    found = claimed(str(volume["claimName"]), folder, ctx)
-    return Mounted(found.path, bool(volume.get("readOnly")))
+def set_up(source: Obj, folder: Path, ctx: Context) -> Mounted:
+    found = claimed(str(source["claimName"]), folder, ctx)
+    return Mounted(found.path, bool(source.get("readOnly")))
 
 
-def claimed(claim_name: str, folder: Path, ctx: Context) -> Mounted:
-    """Raises VolumeError."""
-    try:
-        claim = ctx.client.get("persistentvolumeclaims", claim_name, namespace(ctx.pod))
-        volume_name = get_path(claim, "spec", "volumeName", default="")
-        if get_path(claim, "status", "phase") != "Bound" or not volume_name:
-            raise VolumeError(f"PVC {namespace(ctx.pod)}/{claim_name} is not bound")
-        spec = ctx.client.get("persistentvolumes", volume_name)["spec"]
-    except ApiError as e:
-        raise VolumeError(e.message) from None
+def claimed(claim_name: str, folder: Path, ctx: Context, claim: Obj | None = None) -> Mounted:
+    """The volume behind a claim. Raises VolumeError."""
+    where = f"{namespace(ctx.pod)}/{claim_name}"
+    claim = claim or get(ctx, "persistentvolumeclaims", claim_name, namespace(ctx.pod))
+    if claim is None:
+        missing = f'failed to fetch PVC from API server: persistentvolumeclaims "{claim_name}" not found'
+        raise unprocessed(ctx, where, missing)
+    if claim["metadata"].get("deletionTimestamp"):
+        raise unprocessed(ctx, where, "PVC is being deleted")
+    volume_name = claim["spec"].get("volumeName")
+    if get_path(claim, "status", "phase") != "Bound" or not volume_name:
+        raise unprocessed(ctx, where, "PVC is not bound")
+    volume = get(ctx, "persistentvolumes", volume_name, "")
+    if volume is None or get_path(volume, "spec", "claimRef", "uid") != uid(claim):
+        why = f"failed to fetch PV {volume_name} from API server: persistentvolumes is not bound to the claim"
+        raise unprocessed(ctx, where, why)
+    return _place(volume, folder, ctx)
+
+
+def _place(volume: Obj, folder: Path, ctx: Context) -> Mounted:
+    spec = volume["spec"]
+    if spec.get("volumeMode") == "Block":
+        raise _whole("MapVolume.SetUpDevice failed", volume, "no block devices here")
+    node = get(ctx, "nodes", ctx.facts.node_name, "")
+    if node is not None and not volumes.reachable(volume, labels_of(node), ctx.facts.node_name):
+        raise _whole("MountVolume.NodeAffinity check failed", volume, "no matching NodeSelectorTerms")
     if "hostPath" in spec:
         return host_path.set_up(spec["hostPath"], folder, ctx)
     if "local" in spec:
         path = Path(spec["local"]["path"])
         if not path.exists():
-            raise VolumeError(f'path "{path}" does not exist')
+            raise _whole("MountVolume.NewMounter initialization failed", volume, f'path "{path}" does not exist')
         return Mounted(path)
-    kind = next((k for k in spec if k in ("csi", "nfs", "iscsi", "fc", "cephfs", "rbd")), "this type")
-    raise VolumeError(f"volume {volume_name}: volumes of {kind} cannot be mounted by this cluster")
+    raise refusal(spec)
+
+
+def get(ctx: Context, kind: str, wanted: str, where: str) -> Obj | None:
+    try:
+        return ctx.client.get(kind, wanted, where)
+    except ApiError as e:
+        if e.reason == "NotFound":
+            return None
+        raise VolumeError(e.message) from None
+
+
+def _whole(what: str, volume: Obj, why: str) -> VolumeError:
+    return VolumeError(f'{what} for volume "{name(volume)}" : {why}', whole=True)
+
+
+def unprocessed(ctx: Context, claim: str, why: str) -> VolumeError:
+    text = (
+        f"Unable to attach or mount volumes: unmounted volumes=[{ctx.name}], unattached volumes=[], failed to process "
+        f"volumes=[{ctx.name}]: error processing PVC {claim}: {why}"
+    )
+    return VolumeError(text, whole=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from minikctl.api import policy_rules
 from minikctl.api.meta import Obj
 from minikctl.apiserver.auth import rbac
 from minikctl.apiserver.auth.rbac import Action
@@ -65,12 +66,12 @@ def test_allows(given: Obj, action: Action, allowed: bool) -> None:
     ],
 )  # fmt: skip
 def test_uncovered(owned: list[Obj], wanted: list[Obj], left: list[Obj]) -> None:
-    assert rbac.uncovered(owned, wanted) == left
+    assert policy_rules.uncovered(owned, wanted) == left
 
 
 def test_the_text_of_missing_rules() -> None:
-    parts = rbac.uncovered([], [rule("get list", "core", "pods"), rule("get", "apps", "deployments", "a")])
-    assert [rbac.text(r) for r in rbac.compacted(parts)] == [
+    parts = policy_rules.uncovered([], [rule("get list", "core", "pods"), rule("get", "apps", "deployments", "a")])
+    assert [policy_rules.text(r) for r in policy_rules.compacted(parts)] == [
         '{APIGroups:["apps"], Resources:["deployments"], ResourceNames:["a"], Verbs:["get"]}',
         '{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}',
     ]
