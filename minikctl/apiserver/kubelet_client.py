@@ -65,7 +65,23 @@ def log_call(api: APIServer, namespace: str, name: str, options: Mapping[str, An
 
 def connect(api: APIServer, namespace: str, name: str, subresource: str, options: Mapping[str, Any]) -> FrameSocket:
     """An open exec, attach or portforward; options as in PodExecOptions and its like."""
-    return open_call(api, session_call(api, namespace, name, subresource, options))
+    call = session_call(api, namespace, name, subresource, options)
+    try:
+        return open_call(api, call)
+    except ApiError as e:
+        raise e if subresource == "portforward" else session_failure(e) from None
+
+
+def session_failure(error: ApiError) -> ApiError:
+    """What the API server makes of a kubelet's refusal of exec or attach. Source: apiserver `util/proxy`."""
+    text = error.message
+    if "kubelet" in error.details:
+        text = f"error dialing backend: {text.partition(': ')[2]}"
+    elif error.code == 500:
+        text = f"unable to upgrade connection: {text}"
+    else:
+        return error
+    return ApiError(500, "InternalError", f"Internal error occurred: {text}", {"causes": [{"message": text}]})
 
 
 def session_call(api: APIServer, namespace: str, name: str, subresource: str, options: Mapping[str, Any]) -> Call:

@@ -99,9 +99,9 @@ def _session(
     try:
         stream = call.client.connect("pods", name(pod), namespace(pod), subresource, options)
     except ApiError as e:
-        if e.reason:
+        if e.reason != "InternalError":
             raise
-        raise UsageError(f"unable to upgrade connection: {e.message}") from None
+        raise UsageError(e.message) from None  # over WebSocket it comes at the end of a session that has begun
     with _raw_terminal(call, stream) if tty else contextlib.nullcontext():
         left = threading.Event()
         if stdin:

@@ -235,7 +235,10 @@ def test_exec_in_what_has_ended(node):
     node.create("unborn", image="nginx:1.161")
     node.wait(lambda p: waiting(p, "ErrImagePull"), name="unborn")
     code, _, err = cli(node, "exec", "unborn", "--", "date")
-    assert (code, err) == (1, 'error: unable to upgrade connection: container not found ("app")\n')
+    assert (code, err) == (
+        1,
+        'error: Internal error occurred: unable to upgrade connection: container not found ("app")\n',
+    )
 
 
 def test_attach(node):

@@ -111,9 +111,10 @@ def _decoded(view: View, patched: Obj) -> Obj:
         raise json_patch.PatchError("the patched object is no object")
     if view.attributes.gvk is not None:
         return patched
-    if view.kind.type:
-        head = {k: patched[k] for k in ("apiVersion", "kind") if k in patched}
-        patched = head | {k: v for k, v in schema.decode(view.kind.type, patched).value.items() if k not in head}
+    head = {k: patched[k] for k in ("apiVersion", "kind") if k in patched}
+    kind = view.kind
+    decoded = kind.decode(patched) if kind.decode else schema.decode(kind.type, patched)
+    patched = head | {k: v for k, v in decoded.value.items() if k not in head}
     view.kind.default(patched)
     return patched
 

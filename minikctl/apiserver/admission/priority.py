@@ -5,11 +5,12 @@ from __future__ import annotations
 from minikctl.api.errors import forbidden
 from minikctl.api.meta import Obj, name
 from minikctl.apiserver.admission import Cluster, Plugin
+from minikctl.apiserver.admission import forbidden as forbidden_
 from minikctl.apiserver.request import Attributes
 
 
 def mutate(a: Attributes, api: Cluster) -> None:
-    if a.obj is None:
+    if a.obj is None or a.kind.plural != "pods":
         return
     spec = a.obj["spec"]
     if a.operation == "UPDATE":
@@ -39,4 +40,14 @@ def _global_default(api: Cluster) -> Obj | None:
     return min(defaults, key=lambda c: int(c.get("value", 0))) if defaults else None
 
 
-PLUGIN = Plugin("Priority", order=70, mutate=mutate, handles=frozenset({"pods"}))
+def validate(a: Attributes, api: Cluster) -> None:
+    """There is one default."""
+    if a.kind.plural != "priorityclasses" or not (a.obj or {}).get("globalDefault"):
+        return
+    known = _global_default(api)
+    if known is not None and (a.operation == "CREATE" or name(known) != a.name):
+        raise forbidden_(a, f"PriorityClass {name(known)} is already marked as default. Only one default can exist")
+
+
+CLASSES = "priorityclasses.scheduling.k8s.io"
+PLUGIN = Plugin("Priority", order=70, mutate=mutate, validate=validate, handles=frozenset({"pods", CLASSES}))

@@ -37,10 +37,12 @@ def create(api: APIServer, kind: Kind, namespace: str, name: str, binding: Obj, 
         if get_path(old, "metadata", "generation"):
             scheduled["observedGeneration"] = old["metadata"]["generation"]
         status = {**old.get("status", {}), "conditions": [*others, scheduled]}
-        annotations = get_path(binding, "metadata", "annotations")
+        annotations, labels = (get_path(binding, "metadata", f) for f in ("annotations", "labels"))
         meta = dict(old["metadata"])
         if annotations:
             meta["annotations"] = {**(meta.get("annotations") or {}), **annotations}
+        if labels:  # those of the pod stay as they are
+            meta["labels"] = {**labels, **(meta.get("labels") or {})}
         return {**old, "metadata": meta, "spec": spec, "status": status}
 
     api.write_raw(kind, namespace, name, change, ctx)

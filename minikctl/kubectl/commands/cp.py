@@ -75,9 +75,9 @@ class Session:
         try:
             return self._call.client.connect("pods", name(self.pod), namespace(self.pod), "exec", options)
         except ApiError as e:
-            if e.reason:
+            if e.reason != "InternalError":
                 raise
-            raise UsageError(f"Internal error occurred: unable to upgrade connection: {e.message}") from None
+            raise UsageError(e.message) from None
 
 
 def _exit_code(status: Obj) -> int:

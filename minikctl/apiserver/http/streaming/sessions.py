@@ -14,16 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj
 from minikctl.apiserver import kubelet_client
 from minikctl.apiserver.http.messages import Request
 from minikctl.apiserver.http.routing import Target
 from minikctl.apiserver.http.streaming import kubelets, query
 from minikctl.apiserver.http.streaming.websocket import Closed, WebSocket
-from minikctl.apiserver.kubelet_client import Call
+from minikctl.apiserver.kubelet_client import Call, session_failure
 from minikctl.apiserver.server import APIServer
 from minikctl.util.async_frames import AsyncFrames
 from minikctl.util.frames import CLOSE, ERROR, RESIZE, STDERR, STDIN, STDOUT
+
+LOST = "the connection to the node was lost"
 
 
 @dataclass(frozen=True)
@@ -81,24 +82,12 @@ async def serve(api: APIServer, request: Request, target: Target, socket: WebSoc
     try:
         frames = await kubelets.open_call(api, call)
     except ApiError as e:
-        await _end(socket, channels, failure(e))
+        await _end(socket, channels, session_failure(e).status)
         return
     try:
         await _relay(socket, channels, frames, call)
     finally:
         frames.close()
-
-
-def failure(error: ApiError) -> Obj:
-    """The Status when the kubelet refused, or could not be asked."""
-    text = error.message
-    if "kubelet" in error.details:
-        text = f"error dialing backend: {text.partition(': ')[2]}"
-    elif error.code == 500:
-        text = f"unable to upgrade connection: {text}"
-    else:
-        return error.status
-    return ApiError(500, "InternalError", f"Internal error occurred: {text}", {"causes": [{"message": text}]}).status
 
 
 async def _relay(socket: WebSocket, channels: Channels, frames: AsyncFrames, call: Call) -> None:
@@ -112,7 +101,7 @@ async def _relay(socket: WebSocket, channels: Channels, frames: AsyncFrames, cal
                 return
             if call.request["stdout" if channel == STDOUT else "stderr"]:
                 await socket.send(channels.pack(channel, data))
-        await _end(socket, channels, failure(ApiError(500, "", "the connection to the node was lost")))
+        await _end(socket, channels, session_failure(ApiError(500, "", LOST)).status)
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
