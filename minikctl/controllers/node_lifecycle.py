@@ -1,9 +1,13 @@
-"""node-controller: notices nodes whose kubelet has fallen silent.
+"""node-controller: notices nodes whose kubelet has fallen silent, and taints nodes by their conditions.
 
 A kubelet renews its node's Lease every 10 seconds. When this controller has seen no renewal for 40 seconds, the node's
 conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything there. The kubelet
 sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
-gets the full 40 seconds. Source: Kubernetes `pkg/controller/nodelifecycle`.
+gets the full 40 seconds.
+
+Every condition that is not as it should be becomes a NoSchedule taint; a node that is not ready or cannot be reached
+gets a NoExecute taint, too, which drives its pods away (taint_eviction.py), unless no node at all is ready: then it is
+the cluster that is ill, and there is nowhere to go. Source: Kubernetes `pkg/controller/nodelifecycle`.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, condition, find_condition, is_deleting, name, namespace, timestamp
 from minikctl.controllers.base import Controller, cause_of
-from minikctl.controllers.common import pods
+from minikctl.controllers.common import pods, taints
 
 GRACE_SECONDS = 40.0
 LEASES = "kube-node-lease"
@@ -51,11 +55,18 @@ class NodeLifecycleController(Controller):
             self._signs[node] = _Sign(renewed, self.clock.monotonic())
 
     def _node_updated(self, old: Obj, new: Obj) -> None:
-        if condition(old, "Ready") != condition(new, "Ready"):
+        if taints.any_ready([old]) != taints.any_ready([new]):
+            self._all(new)  # evictions may begin everywhere, or must stop
+        elif _concerns(old) != _concerns(new):
             self.queue.add(name(new), cause_of(new))
 
     def _node_gone(self, node: Obj) -> None:
         self._signs.pop(name(node), None)
+        self._all(node)
+
+    def _all(self, because: Obj) -> None:
+        for node in self.nodes.list():
+            self.queue.add(name(node), cause_of(because))
 
     # ------------------------------------------------------------------ sync
 
@@ -66,15 +77,24 @@ class NodeLifecycleController(Controller):
         sign = self._signs.setdefault(object_key, _Sign("", self.clock.monotonic()))
         left = sign.seen + GRACE_SECONDS - self.clock.monotonic()
         if left > 0:
+            self._taint(node)
             return left
         fresh = unknown_conditions(node, timestamp(self.clock.now()))
         if fresh is not None:
             was_ready = (condition(node, "Ready") or {}).get("status") == "True"
-            self.client.update("nodes", {**node, "status": fresh}, subresource="status")
+            node = self.client.update("nodes", {**node, "status": fresh}, subresource="status")
             if was_ready:
                 self.recorder.normal(node, "NodeNotReady", f"Node {object_key} status is now: NodeNotReady")
+        self._taint(node)
         self._mark_pods(object_key)
         return GRACE_SECONDS
+
+    def _taint(self, node: Obj) -> None:
+        evict = taints.any_ready(n for n in self.nodes.list() if name(n) != name(node))
+        fresh = taints.with_taints(node, timestamp(self.clock.now()), evict=evict)
+        if fresh is not None:
+            spec = {k: v for k, v in node["spec"].items() if k != "taints"} | ({"taints": fresh} if fresh else {})
+            self.client.update("nodes", {**node, "spec": spec})
 
     def _mark_pods(self, node: str) -> None:
         now = timestamp(self.clock.now())
@@ -88,6 +108,12 @@ class NodeLifecycleController(Controller):
                 if e.reason != "NotFound":
                     raise
             self.recorder.warning(pod, "NodeNotReady", "Node is not ready")
+
+
+def _concerns(node: Obj) -> object:
+    """What of a node this controller reacts to; a heartbeat is not among it."""
+    spec, found = node.get("spec") or {}, (node.get("status") or {}).get("conditions") or []
+    return spec.get("taints"), spec.get("unschedulable"), [(c.get("type"), c.get("status")) for c in found]
 
 
 def by_node(pod: Obj) -> list[str]:
