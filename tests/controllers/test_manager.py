@@ -23,7 +23,7 @@ from tests.support.fake_kubelet import FakeKubelet
 def test_every_file_is_a_controller_of_its_own_name() -> None:
     names = [c.name for c in controller_classes()]
     assert len(names) == len(set(names)) >= 11 and all(
-        n.endswith(("-controller", "-collector", "-publisher", ".io/hostpath")) for n in names
+        n.endswith(("-controller", "-collector", "-publisher", ".io/hostpath", "cleaner")) for n in names
     )
 
 
