@@ -1,0 +1,52 @@
+# What the walk-throughs share; sourced by them, not run.
+#
+#     . "$(dirname "$0")/frame.sh"
+#
+# They work in a namespace of their own on the cluster that `minikctl` means, print each command before running it, and
+# check what it shows: the exit code is 0 only when everything was as it says.
+set -eu
+
+minikctl=${1:-minikctl}
+here=$(dirname "$0")
+namespace=$(basename "$0" .sh)
+
+if [ -t 1 ]; then bold=$(printf '\033[1m') dim=$(printf '\033[36m') off=$(printf '\033[0m'); else bold= dim= off=; fi
+
+say() { printf '\n%s# %s%s\n' "$dim" "$*" "$off"; }
+
+run() { # show a command, then run it
+    printf '%s$ minikctl' "$bold"
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./:=,@%+-]*) printf " '%s'" "$word" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '%s\n' "$off"
+    "$minikctl" -n "$namespace" "$@"
+}
+
+ask() { "$minikctl" -n "$namespace" "$@"; } # run without showing
+
+expect() { # what was promised, and what there is
+    if [ "$1" != "$2" ]; then
+        echo "$namespace: expected $1, found $2" >&2
+        exit 1
+    fi
+}
+
+until_it_is() { # until_it_is WANTED COMMAND…: ask until that is the answer, for half a minute
+    wanted=$1
+    shift
+    for _ in $(seq 60); do
+        answer=$("$@" || true)
+        if [ "$answer" = "$wanted" ]; then return; fi
+        sleep 0.5
+    done
+    expect "$wanted" "$answer"
+}
+
+cleanup() { ask delete namespace "$namespace" --ignore-not-found >/dev/null 2>&1 || true; }
+trap cleanup EXIT
+cleanup
+ask create namespace "$namespace" >/dev/null

@@ -1,0 +1,51 @@
+"""The walk-throughs of the kinds of workload, as a person runs them: on real nodes with real processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """One cluster of three nodes for all: each walk-through has a namespace of its own."""
+    made = Daemon(tmp_path_factory.mktemp("examples") / "state")
+    made.start("--nodes", "3")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("example", "shown"),
+    [
+        ("job", ["3.14159265358979", "job.batch/shares condition met", "job.batch/hopeless condition met"]),
+        ("cronjob", ["Hello from the Kubernetes cluster", "job.batch/by-hand condition met"]),  # waits for a minute
+        ("statefulset", ["web-2", "partitioned roll out complete: 3 new pods have been updated..."]),
+        ("daemonset", ['daemon set "watcher" successfully rolled out']),
+        ("replicationcontroller", ["replication-controller  Created pod: hello-"]),
+    ],
+)
+def test_walkthrough(daemon: Daemon, tmp_path: Path, example: str, shown: list[str]) -> None:
+    program = tmp_path / "minikctl"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m minikctl "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        ["sh", str(ROOT / "examples" / f"{example}.sh"), str(program)],
+        env=daemon.environment(),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{daemon.logs()[-3000:]}"
+    assert [line for line in shown if line not in done.stdout] == []
