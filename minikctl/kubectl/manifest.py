@@ -82,7 +82,9 @@ def read(
         except UsageError as e:
             found.append(e)
     if kustomize:
-        raise UsageError("kustomizations (-k) come with a later stage of minikctl")
+        from minikctl.kubectl.kustomize import build
+
+        found += [Document(obj, kustomize) for obj in build(kustomize, call.env.cwd, call.err)]
     return found
 
 

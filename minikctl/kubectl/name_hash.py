@@ -20,14 +20,15 @@ def config_map_hash(name: str, data: Mapping[str, str], binary: Mapping[str, str
     content: dict[str, Any] = {"kind": "ConfigMap", "name": name, "data": dict(data)}
     if binary:
         content["binaryData"] = dict(binary)
-    return _encode(content)
+    return hash_of(content)
 
 
 def secret_hash(name: str, kind: str, data: Mapping[str, str]) -> str:
     """Ten characters for a Secret; `kind` is its type, `data` holds base64."""
-    return _encode({"kind": "Secret", "type": kind, "name": name, "data": dict(data)})
+    return hash_of({"kind": "Secret", "type": kind, "name": name, "data": dict(data)})
 
 
-def _encode(content: dict[str, Any]) -> str:
+def hash_of(content: dict[str, Any]) -> str:
+    """Ten characters for any JSON data."""
     digest = hashlib.sha256(go_json(content, sort_keys=True).encode()).hexdigest()
     return digest[:10].translate(_WITHOUT_VOWELS)

@@ -59,7 +59,7 @@ def loads(text: str) -> Any:
     try:
         node = compose(text)
     except yaml.MarkedYAMLError as e:
-        raise YAMLError(_marked_problem(e, text)) from None
+        raise YAMLError(marked_problem(e, text)) from None
     except yaml.YAMLError as e:
         raise YAMLError(f"yaml: {reader_problem(e)}") from None
     return None if node is None else _Converter(text).value(node)
@@ -71,7 +71,7 @@ def reader_problem(error: Exception) -> str:
     return str(error)
 
 
-def _marked_problem(error: yaml.MarkedYAMLError, text: str) -> str:
+def marked_problem(error: yaml.MarkedYAMLError, text: str) -> str:
     """go-yaml's line: scanner errors count from one, parser errors from zero, and the mark of the context comes second."""
     if re.match(r"%YAML\s+(?!1\.1\s)", text):
         return "yaml: found incompatible YAML document"

@@ -16,7 +16,7 @@ from minikctl.util.errors import UsageError
 
 TABLE = json.loads((Path(__file__).parent / "data" / "kubectl_flags.json").read_text("utf-8"))
 
-NOT_YET = ("auth", "certificate", "cp", "debug", "explain", "kustomize", "port-forward", "proxy", "top")
+NOT_YET = ("auth", "certificate", "cp", "debug", "explain", "port-forward", "proxy", "top")
 """Commands that are still to come."""
 
 LEFT_OUT: dict[str, str] = {}
