@@ -150,8 +150,8 @@ class ChunkReader(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         """As much as is asked for, less only at the end: tarfile takes a short read for the end."""
         while size < 0 or len(self._rest) < size:
-            chunk = next(self._chunks, b"")
-            if not chunk:
+            chunk = next(self._chunks, None)
+            if chunk is None:
                 break
             self._rest += chunk
         end = len(self._rest) if size < 0 else size

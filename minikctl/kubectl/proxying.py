@@ -335,6 +335,7 @@ def _serve_file(client: socket.socket, base: Path, path: str, head: Head) -> Non
             body, kind = _listing(wanted), "text/html; charset=utf-8"
         else:
             body, kind = wanted.read_bytes(), mimetypes.guess_type(wanted.name)[0] or "application/octet-stream"
+            kind += "; charset=utf-8" if kind.startswith("text/") else ""
     except PermissionError:
         _say(client, HTTPStatus.FORBIDDEN, "403 Forbidden")
         return

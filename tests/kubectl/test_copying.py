@@ -165,5 +165,5 @@ def test_packing(tmp_path):
 
 
 def test_reading_chunks():
-    reader = ChunkReader(iter([b"abc", b"de", b"f"]))
+    reader = ChunkReader(iter([b"", b"abc", b"de", b"", b"f"]))
     assert [reader.read(2), reader.read(3), reader.read(9), reader.read(1)] == [b"ab", b"cde", b"f", b""]

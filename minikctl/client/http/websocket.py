@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from websockets.client import ClientProtocol
+from websockets.datastructures import Headers as Headers_
+from websockets.exceptions import NegotiationError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -24,29 +26,35 @@ from minikctl.client.http.answers import failure
 from minikctl.client.http.credentials import Headers
 from minikctl.client.http.transport import Query, Transport
 from minikctl.client.protocol import Stream
+from minikctl.util import spdy
 from minikctl.util.errors import Unreachable
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
+TUNNEL = "SPDY/3.1+portforward.k8s.io"
+MOST_DATA = 32 * 1024
+"""Bytes in one SPDY frame."""
 STDOUT, ERROR, CLOSE = 1, 3, 255
 DATA = 0
 """A port's first channel."""
 MAX_MESSAGE = 16 << 20
 
 
-def connect(transport: Transport, path: str, query: Query, *, port_forward: bool = False) -> Stream:
-    """Open a stream. Raises ApiError for a refusal, Unreachable."""
+def connect(transport: Transport, path: str, query: Query, *, port: int = 0) -> Stream:
+    """Open a stream; to a pod's port when one is given. Raises ApiError for a refusal, Unreachable."""
     sock, credentials, target = transport.upgrade(path, query)
-    wanted = (V4,) if port_forward else (V5, V4)
+    wanted = (TUNNEL, V4) if port else (V5, V4)
     try:
         stream = WebSocketStream(sock, f"ws://{transport.url.netloc}{target}", wanted)
         stream.open([("User-Agent", transport.agent), *credentials])
+        if not port:
+            return stream
+        return TunnelStream(stream, port) if stream.protocol == TUNNEL else PortForwardStream(stream)
     except OSError as e:
         sock.close()
         raise Unreachable(f"Unable to connect to the server: {e}") from None
     except BaseException:
         sock.close()
         raise
-    return PortForwardStream(stream) if port_forward else stream
 
 
 class WebSocketStream:
@@ -55,13 +63,17 @@ class WebSocketStream:
     def __init__(self, sock: socket.socket, uri: str, subprotocols: Sequence[str]):
         self._sock = sock
         self._lock = threading.Lock()
-        self._protocol = ClientProtocol(parse_uri(uri), subprotocols=list(subprotocols), max_size=MAX_MESSAGE)  # type: ignore[arg-type]
+        self._offered = subprotocols
+        self._protocol = ClientProtocol(parse_uri(uri), max_size=MAX_MESSAGE)
+        # the library takes `SPDY/3.1+…` for no subprotocol, ours or the server's
+        vars(self._protocol)["process_subprotocol"] = self._chosen
         self._events: deque[Any] = deque()
         self._parts = b""
 
     def open(self, headers: Headers) -> None:
         """The handshake. Raises ApiError for a refusal, Unreachable, OSError."""
         request = self._protocol.connect()
+        request.headers["Sec-WebSocket-Protocol"] = ", ".join(self._offered)
         for name, value in headers:
             request.headers[name] = value
         with self._lock:
@@ -75,27 +87,47 @@ class WebSocketStream:
         if self._protocol.state is not State.OPEN:
             raise Unreachable("Unable to connect to the server: websocket: bad handshake")
 
-    def send(self, channel: int, data: bytes) -> None:
+    def _chosen(self, headers: Headers_) -> str:
+        """Raises NegotiationError for what was not offered."""
+        given = headers.get("Sec-WebSocket-Protocol") or ""
+        if given not in self._offered:
+            raise NegotiationError(f"unsupported subprotocol: {given}")
+        return given
+
+    @property
+    def protocol(self) -> str:
+        return str(self._protocol.subprotocol)
+
+    def send_message(self, data: bytes) -> None:
         """Raises OSError when the other side is gone."""
         with self._lock:
             if self._protocol.state is not State.OPEN:
                 raise BrokenPipeError("the connection is closed")
-            self._protocol.send_binary(bytes((channel,)) + data)
+            self._protocol.send_binary(data)
             self._flush()
+
+    def send(self, channel: int, data: bytes) -> None:
+        """Raises OSError when the other side is gone."""
+        self.send_message(bytes((channel,)) + data)
 
     def close_channel(self, channel: int) -> None:
         """v4 has no way to end one channel: stdin stays open until the session ends."""
-        if self._protocol.subprotocol == V5:
+        if self.protocol == V5:
             self.send(CLOSE, bytes((channel,)))
 
-    def recv(self) -> tuple[int, bytes] | None:
+    def recv_message(self) -> bytes | None:
+        """None at the end."""
         while (frame := self._event()) is not None:
             if not isinstance(frame, Frame) or frame.opcode not in (Opcode.BINARY, Opcode.TEXT, Opcode.CONT):
                 continue
             self._parts += frame.data
-            if not frame.fin:
-                continue
-            message, self._parts = self._parts, b""
+            if frame.fin:
+                message, self._parts = self._parts, b""
+                return message
+        return None
+
+    def recv(self) -> tuple[int, bytes] | None:
+        while (message := self.recv_message()) is not None:
             if message:
                 return message[0], message[1:]
         return None
@@ -136,6 +168,75 @@ class WebSocketStream:
                 self._sock.sendall(data)
 
 
+def _failure(text: bytes) -> bytes:
+    """What is said of a port, as a Status."""
+    return json.dumps({"status": "Failure", "message": text.decode(errors="replace")}).encode()
+
+
+class TunnelStream:
+    """One forwarded port over SPDY in messages, as kubectl does it: either side can end its direction alone."""
+
+    _ERRORS, _DATA = 1, 3
+
+    def __init__(self, inner: WebSocketStream, port: int):
+        self._inner, self._framer = inner, spdy.Framer()
+        self._sending = threading.Lock()
+        self._frames: deque[spdy.Frame] = deque()
+        self._open = {self._ERRORS, self._DATA}
+        self._complaint = b""
+        headers = {"port": str(port), "requestID": "0"}
+        self._send(spdy.SynStream(self._ERRORS, {"streamType": "error", **headers}))
+        self._send(spdy.Data(self._ERRORS, b"", fin=True))
+        self._send(spdy.SynStream(self._DATA, {"streamType": "data", **headers}))
+
+    def _send(self, frame: spdy.Frame) -> None:
+        with self._sending:
+            self._inner.send_message(self._framer.encode(frame))
+
+    def send(self, channel: int, data: bytes) -> None:
+        for at in range(0, len(data), MOST_DATA):
+            self._send(spdy.Data(self._DATA, data[at : at + MOST_DATA]))
+
+    def close_channel(self, channel: int) -> None:
+        self._send(spdy.Data(self._DATA, b"", fin=True))
+
+    def recv(self) -> tuple[int, bytes] | None:
+        while self._open and (frame := self._next()) is not None:
+            if isinstance(frame, spdy.Data):
+                if frame.fin:
+                    self._open.discard(frame.stream)
+                if frame.stream == self._ERRORS:
+                    self._complaint += frame.data
+                elif frame.data:
+                    return STDOUT, frame.data
+            elif isinstance(frame, spdy.Reset):
+                self._open.discard(frame.stream)
+            elif isinstance(frame, spdy.Ping) and frame.id % 2 == 0:
+                self._send(frame)
+            elif isinstance(frame, spdy.GoAway):
+                self._open.clear()
+        complaint, self._complaint = self._complaint, b""
+        return (ERROR, _failure(complaint)) if complaint else None
+
+    def _next(self) -> spdy.Frame | None:
+        """None at the end, which rubbish is too."""
+        while not self._frames:
+            message = self._inner.recv_message()
+            if message is None:
+                return None
+            try:
+                self._frames.extend(self._framer.feed(message))
+            except spdy.SpdyError:
+                return None
+        return self._frames.popleft()
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 class PortForwardStream:
     """One forwarded port: its two channels (0 data, 1 error), without the port's number that each begins with."""
 
@@ -159,7 +260,7 @@ class PortForwardStream:
                     continue
             if channel == DATA:
                 return STDOUT, data
-            return ERROR, json.dumps({"status": "Failure", "message": data.decode(errors="replace")}).encode()
+            return ERROR, _failure(data)
         return None
 
     def fileno(self) -> int:

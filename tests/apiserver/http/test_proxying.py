@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -193,15 +192,30 @@ def test_nodes(served):
     assert served.http.post(f"{node}/healthz").status_code == 405
 
 
+ECHO = """
+import base64, hashlib, os, socket
+server = socket.create_server((os.environ['POD_IP'], 8080))
+print('listening', flush=True)
+while True:
+    connection, _ = server.accept()
+    file = connection.makefile('rb')
+    key = b''
+    while (line := file.readline().strip()):
+        if line.lower().startswith(b'sec-websocket-key:'):
+            key = line.split(b':')[1].strip()
+    accept = base64.b64encode(hashlib.sha1(key + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest())
+    connection.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n'
+                       b'Sec-WebSocket-Protocol: chat\\r\\nSec-WebSocket-Accept: ' + accept + b'\\r\\n\\r\\n')
+    while len(head := file.read(2)) == 2:
+        size, mask = head[1] & 127, file.read(4)
+        data = bytes(b ^ mask[i % 4] for i, b in enumerate(file.read(size)))
+        connection.sendall(bytes((head[0], size)) + data)
+"""
+
+
 def test_websockets_through_the_proxy(served):
-    script = (
-        "import os; from websockets.sync.server import serve\n"
-        "def echo(connection):\n    for message in connection: connection.send(message)\n"
-        "with serve(echo, os.environ['POD_IP'], 8080, subprotocols=['chat']) as server:\n"
-        "    print('listening', flush=True); server.serve_forever()\n"
-    )
     address = [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
-    served.node.create("ws", image="python", command=[sys.executable, "-c", script], env=address)
+    served.node.create("ws", image="python", command=["python3", "-c", ECHO], env=address)
     served.node.ready("ws")
     served.node.said("listening", "ws")
     with opened(served.url, f"{DEFAULT}/pods/ws:8080/proxy/chat", "chat") as session:
