@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from minikctl.apiserver.http.streaming.backends import choices, split
-from minikctl.kubelet.agent import kill_everything
+from minikctl.kubelet.agent import RUNTIME, kill_everything
 from tests.kubelet.test_process_agent import Running
 from tests.runtime.conftest import processes_of
 from tests.support.http import serving
@@ -82,7 +82,9 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
-    node = Running(tmp_path_factory.mktemp("proxying") / "state")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(RUNTIME, "process")  # one of its pods runs a library of the tests' environment
+        node = Running(tmp_path_factory.mktemp("proxying") / "state")
     try:
         address = [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
         ports = [{"containerPort": 8080, "name": "http"}]
