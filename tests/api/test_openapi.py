@@ -86,3 +86,32 @@ def test_v2_knows_no_defaults_and_no_one_of() -> None:
     assert definitions["io.k8s.apimachinery.pkg.api.resource.Quantity"]["type"] == "string"
     assert definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["format"] == "int-or-string"
     assert "default" not in definitions["io.k8s.api.core.v1.ContainerPort"]["properties"]["protocol"]
+
+
+def test_the_v2_document_as_protobuf() -> None:
+    """The fields that clients read, found again by hand."""
+    from minikctl.api.openapi import protobuf
+
+    document = {
+        "swagger": "2.0",
+        "definitions": {
+            "a.B": {
+                "type": "object",
+                "description": "ä",
+                "properties": {"x": {"type": "array", "items": {"$ref": "#/definitions/a.C"}}},
+                "x-kubernetes-group-version-kind": [{"group": "", "kind": "B", "version": "v1"}],
+            },
+            "m": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }
+    data = protobuf.document_v2(document)
+    assert data.startswith(b"\x0a\x032.0\x4a")
+    for part in (
+        b"\x0a\x03a.B\x12",  # a named schema
+        b"\x22\x02\xc3\xa4",  # 4: description
+        b"\xb2\x01\x08\x0a\x06object",  # 22: type
+        b"\x0a\x12#/definitions/a.C"[:3],  # 1: $ref
+        b'[{"group":"","kind":"B","version":"v1"}]',
+        b"\xaa\x01\x0d\x0a\x0b\xb2\x01\x08\x0a\x06string",  # 21: additionalProperties
+    ):
+        assert part in data

@@ -1,55 +1,32 @@
-"""/openapi/v2 and /openapi/v3, made when asked for and kept until the set of kinds changes."""
+"""/openapi/v2 and /openapi/v3 over HTTP."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from functools import lru_cache
 
-from minikctl.api import openapi
 from minikctl.api.errors import no_such_resource
-from minikctl.api.kind import Kind
+from minikctl.api.openapi import protobuf
+from minikctl.apiserver import openapi
 from minikctl.apiserver.http.messages import Request, Response
+from minikctl.apiserver.http.negotiation import JSON
 from minikctl.apiserver.server import APIServer
-from minikctl.util.jsonio import compact
-
-_made: dict[tuple[str, int], tuple[bytes, str]] = {}
 
 
 def serve(api: APIServer, request: Request, path: str) -> Response:
     """Raises ApiError NotFound."""
-    kinds = api.resources.all()
-    version = hash(tuple(id(k) for k in kinds))
-    parts = path.strip("/").split("/")[1:]
-    if parts == ["v3"]:
-        return _respond(request, *_document(("v3", version), lambda: _index(kinds, version)))
-    if parts == ["v2"]:
-        return _respond(request, *_document(("v2", version), lambda: openapi.document_v2(kinds)))
-    if parts[0] == "v3":
-        group = "" if parts[1] == "api" else parts[2] if len(parts) == 4 else None
-        found = [k for k in kinds if k.group == group and k.version == parts[-1]]
-        if found and len(parts) == (3 if not group else 4):
-            return _respond(request, *_document((path, version), lambda: openapi.document_v3(found)))
-    raise no_such_resource()
-
-
-def _index(kinds: list[Kind], version: int) -> Any:
-    names = {f"apis/{k.group}/{k.version}" if k.group else f"api/{k.version}" for k in kinds}
-    return {
-        "paths": {n: {"serverRelativeURL": f"/openapi/v3/{n}?hash={version & 0xFFFFFFFFFFFF:X}"} for n in sorted(names)}
-    }
-
-
-def _document(key: tuple[str, int], make: Any) -> tuple[bytes, str]:
-    if key not in _made:
-        for old in [k for k in _made if k[1] != key[1]]:
-            del _made[old]
-        data = compact(make())
-        _made[key] = (data, hashlib.sha256(data).hexdigest()[:32].upper())
-    return _made[key]
-
-
-def _respond(request: Request, data: bytes, digest: str) -> Response:
-    etag = f'"{digest}"'
+    parts = path.strip("/").split("/")
+    if len(parts) > 2 and parts[1] == "v2":
+        raise no_such_resource()
+    as_protobuf = parts[1:] == ["v2"] and protobuf.ACCEPTED in request.headers.get("accept", "")
+    data = openapi.document(api.resources.all(), f"{path}/{openapi.PROTOBUF}" if as_protobuf else path)
+    etag = f'"{_digest(data)}"'
     if request.headers.get("if-none-match") == etag:
         return Response(304, headers={"ETag": etag})
-    return Response(200, data, headers={"ETag": etag})
+    media_type = protobuf.MEDIA_TYPE if as_protobuf else JSON
+    return Response(200, data, media_type, headers={"ETag": etag})
+
+
+@lru_cache(maxsize=128)
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32].upper()
