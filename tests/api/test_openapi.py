@@ -110,7 +110,7 @@ def test_the_v2_document_as_protobuf() -> None:
         b"\x0a\x03a.B\x12",  # a named schema
         b"\x22\x02\xc3\xa4",  # 4: description
         b"\xb2\x01\x08\x0a\x06object",  # 22: type
-        b"\x0a\x12#/definitions/a.C"[:3],  # 1: $ref
+        b"\x0a\x11#/definitions/a.C",  # 1: $ref
         b'[{"group":"","kind":"B","version":"v1"}]',
         b"\xaa\x01\x0d\x0a\x0b\xb2\x01\x08\x0a\x06string",  # 21: additionalProperties
     ):
