@@ -406,3 +406,14 @@ def test_what_is_being_deleted_makes_no_pods(plane: ControlPlane) -> None:
     plane.cluster.client.delete("pods", "web-0", "default")
     plane.settle()
     assert names(plane) == ["web-1"]
+
+
+def test_pods_that_have_ended_do_not_keep_it_from_scaling_down(plane: ControlPlane) -> None:
+    create(plane, stateful_set(3))
+    assert plane.kubelet
+    patch(plane, {"metadata": {"labels": {"x": "y"}}})
+    for pod in pods(plane)[1:]:
+        plane.kubelet.finish(pod, "Failed")
+    plane.cluster.client.patch(STS, "web", {"spec": {"replicas": 1}}, "default")
+    plane.settle()
+    assert names(plane) == ["web-0"]

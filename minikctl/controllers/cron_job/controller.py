@@ -10,7 +10,18 @@ from datetime import datetime
 from minikctl.api import cron
 from minikctl.api.durations import parse_time
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, Objects, is_controlled_by, is_deleting, key, name, namespace, timestamp, uid
+from minikctl.api.meta import (
+    Obj,
+    Objects,
+    annotations_of,
+    is_controlled_by,
+    is_deleting,
+    key,
+    name,
+    namespace,
+    timestamp,
+    uid,
+)
 from minikctl.client import DeleteOptions
 from minikctl.client.informer import Handler
 from minikctl.controllers.base import Controller, cause_of
@@ -73,6 +84,9 @@ class CronJobController(Controller):
         for job in sorted(mine, key=name):
             how = jobs.finished(job)
             if not how and uid(job) not in known:
+                if jobs.SCHEDULED_AT in annotations_of(job):  # made before a crash: Kubernetes would only complain
+                    turn.add(job)
+                    continue
                 text = f"Saw a job that the controller did not create or forgot: {name(job)}"
                 self.recorder.warning(turn.cron_job, "UnexpectedJob", text)
             if how and uid(job) in known:
@@ -191,9 +205,13 @@ class _Turn:
         if any(a.get("uid") == job_uid for a in self.active):
             self._set_active([a for a in self.active if a.get("uid") != job_uid])
 
-    def note_start(self, job: Obj, scheduled: datetime) -> None:
-        if not any(a.get("uid") == uid(job) for a in self.active) and not jobs.finished(job):
+    def add(self, job: Obj) -> None:
+        if not any(a.get("uid") == uid(job) for a in self.active):
             self._set_active([*self.active, jobs.reference(job)])
+
+    def note_start(self, job: Obj, scheduled: datetime) -> None:
+        if not jobs.finished(job):
+            self.add(job)
         self.status["lastScheduleTime"] = timestamp(scheduled)
 
     def note_success(self, when: str | None) -> None:

@@ -106,7 +106,8 @@ def _scale_down(out: Plan, owner: Obj, replicas: list[Obj | None], condemned: Ob
     highest = condemned[0]
     if is_deleting(highest):
         return True
-    if not is_available(highest, owner, now) and highest is not first_ailing:
+    waits = not is_available(highest, owner, now) and not pods.is_terminal(highest)  # what has ended gets no better
+    if waits and highest is not first_ailing:
         _note_wait(out, owner, highest, now)
         return True
     out.delete.append(highest)
