@@ -26,10 +26,11 @@ def startup(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 
 @kopf.on.create(GROUP, "v1", "greetings")
-def created(spec: Any, name: str, namespace: str, **_: Any) -> dict[str, str]:
-    body = page(name, spec["text"])
-    kopf.adopt(body)
-    client.CoreV1Api().create_namespaced_config_map(namespace, body)
+def created(spec: Any, name: str, namespace: str, body: Any, **_: Any) -> dict[str, str]:
+    kopf.info(body, reason="Greeted", message="hello")
+    made = page(name, spec["text"])
+    kopf.adopt(made)
+    client.CoreV1Api().create_namespaced_config_map(namespace, made)
     return {"page": name}
 
 

@@ -89,9 +89,7 @@ def test_an_operator(running: Daemon, namespace: str, group: str, operator: Path
         client.patch(kind, "hello", {"spec": {"text": "two"}}, namespace)
         eventually(lambda: text("hello") == "two", timeout=60)
         eventually(lambda: (client.get(kind, "hello", namespace).get("status") or {}).get("changed") == "two")
-        eventually(
-            lambda: any(e["involvedObject"]["name"] == "hello" for e in client.list("events", namespace)["items"])
-        )
+        eventually(lambda: any(e["reason"] == "Greeted" for e in client.list("events", namespace)["items"]))
         client.delete(kind, "hello", namespace)
         eventually(lambda: find(kind, "hello") is None, timeout=60)
         assert text("hello-farewell") == "bye"
