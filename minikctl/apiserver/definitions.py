@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from minikctl.api.crd import naming
-from minikctl.api.crd.kinds import Convert, kinds_of, rename
 from minikctl.api.crd.versions import version_rank
 from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind

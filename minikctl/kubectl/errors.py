@@ -71,7 +71,7 @@ def invalid(error: ApiError) -> str:
         head += f": {error.message}"
     if not causes:
         return head
-    texts = list(dict.fromkeys(f"{c['field']}: {c['message']}" if c.get("field") else c["message"] for c in causes))
+    texts = list(dict.fromkeys(f"{c.get('field', '')}: {c.get('message', '')}" for c in causes))
     if len(texts) == 1:
         return f"{head}: {texts[0]}"
     return f"{head}: \n" + "\n".join(f"* {t}" for t in texts)

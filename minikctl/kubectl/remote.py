@@ -19,6 +19,7 @@ from minikctl.api.meta import Obj, name, namespace
 from minikctl.client import Stream
 from minikctl.kubectl import PROGRAM
 from minikctl.kubectl.command import Invocation
+from minikctl.kubectl.pod_of import find_container
 from minikctl.util.errors import UsageError
 
 STDIN, STDOUT, STDERR, ERROR, RESIZE = range(5)
@@ -61,8 +62,13 @@ def attach(
     options: Obj = {"container": container, "stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty}
     code = _session(call, pod, "attach", options, stdin=stdin, tty=tty, keys=keys)
     if tty and stdin and not call.flags.get("quiet"):
-        again = f"{PROGRAM} attach {name(pod)} -c {container} -n {namespace(pod)} -i -t"
-        call.out(f"Session ended, resume using '{again}' command")
+        again = f"'{PROGRAM} attach {name(pod)} -c {container} -n {namespace(pod)} -i -t'"
+        found = find_container(pod, container)
+        if found and found[1].startswith("spec.ephemeralContainers"):
+            text = f"the ephemeral container will not be restarted but may be reattached using {again} if it is still running"
+        else:
+            text = f"resume using {again} command"
+        call.out(f"Session ended, {text}")
     return code
 
 

@@ -1,4 +1,4 @@
-"""Which admission policies and bindings are valid, but for the CEL expressions in them.
+"""Which admission policies and bindings are valid.
 
 Source: Kubernetes `pkg/apis/admissionregistration/validation`.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from minikctl.api.errors import field_duplicate, field_forbidden, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj
 from minikctl.api.names import c_identifier, dns_subdomain
+from minikctl.api.policy import expressions
 from minikctl.api.validation import label_selector
 from minikctl.api.validation.common import Errors
 from minikctl.api.validation.webhooks import (
@@ -59,7 +60,8 @@ def validate_policy(obj: Obj, *, mutating: bool) -> Errors:
             errors.append(field_required("spec.matchConstraints.resourceRules"))
     errors += match_conditions(spec.get("matchConditions"), "spec.matchConditions")
     errors += _variables(spec.get("variables") or [])
-    return errors + (_mutations(spec) if mutating else _validations(spec))
+    errors += _mutations(spec) if mutating else _validations(spec)
+    return errors + expressions.of_policy(spec, mutating=mutating)
 
 
 def _param_kind(kind: Obj | None, at: str) -> Errors:

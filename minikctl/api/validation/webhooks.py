@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from minikctl.api.errors import field_duplicate, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj
 from minikctl.api.names import dns_1035_label, dns_subdomain, port_number
+from minikctl.api.policy import expressions
 from minikctl.api.validation import label_selector
 from minikctl.api.validation.common import Errors
 
@@ -19,6 +20,7 @@ FAILURE_POLICIES = ["Fail", "Ignore"]
 MATCH_POLICIES = ["Equivalent", "Exact"]
 SIDE_EFFECTS = ["None", "NoneOnDryRun"]
 REVIEW_VERSIONS = ("v1", "v1beta1")
+_VARIABLES = expressions.types(policy=False)
 _URL_FORM = "; desired format: https://host[/path]"
 
 
@@ -190,7 +192,8 @@ def _webhook(webhook: Obj, at: str, mutating: bool) -> Errors:
     if mutating:
         errors += supported(webhook.get("reinvocationPolicy"), ["IfNeeded", "Never"], f"{at}.reinvocationPolicy")
     errors += client_config(webhook.get("clientConfig") or {}, f"{at}.clientConfig")
-    errors += match_conditions(webhook.get("matchConditions"), f"{at}.matchConditions")
+    conditions, path = webhook.get("matchConditions"), f"{at}.matchConditions"
+    errors += match_conditions(conditions, path) + expressions.of_conditions(conditions, path, _VARIABLES)
     return errors + _review_versions(webhook.get("admissionReviewVersions") or [], f"{at}.admissionReviewVersions")
 
 

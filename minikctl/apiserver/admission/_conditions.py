@@ -5,21 +5,14 @@ Source: apiserver `admission/plugin/cel`, `plugin/webhook/matchconditions`; conc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from minikctl.api.meta import Obj
+from minikctl.api.policy import expressions
 from minikctl.apiserver.admission import Cluster
 from minikctl.apiserver.admission._requests import View, name_of, namespace_of
 from minikctl.apiserver.request import User
-
-VARIABLES: Mapping[str, Any] = {
-    "object": "dyn",
-    "oldObject": "dyn",
-    "request": "dyn",
-    "authorizer": "authorizer",
-    "authorizer.requestResource": "resource_check",
-}
 
 
 class Unanswered(Exception):
@@ -71,19 +64,23 @@ def answering(user: User, api: Cluster) -> Callable[[Any], tuple[bool, str]]:
     return ask
 
 
-def match(conditions: list[Obj], view: View, api: Cluster, variables: Mapping[str, Any], values: Obj) -> bool:
+def match(
+    conditions: list[Obj], view: View, api: Cluster, params: Obj | None = None, *, has_params: bool = False
+) -> bool:
     """Whether all conditions hold. One that is false settles it; otherwise errors raise Unanswered."""
     from minikctl.api import cel
 
     errors: list[str] = []
     ask = answering(view.attributes.context.user, api)
+    known = expressions.types(params=has_params, policy=False)
+    values = bindings(view) | ({"params": params} if has_params else {})
     for condition in conditions:
         expression = condition.get("expression") or ""
         try:
-            if cel.compile(expression, variables).evaluate(values, ask) is False:
+            if cel.compile(expression, known).evaluate(values, ask) is False:
                 return False
         except cel.CompileError as e:
-            errors.append(f"compilation error: {e}")
+            errors.append(f"compilation error: compilation failed: {e}")
         except cel.EvaluationError as e:
             errors.append(f"expression '{expression}' resulted in error: {e}")
     if errors:

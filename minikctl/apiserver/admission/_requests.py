@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from minikctl.api import schema
 from minikctl.api.errors import not_found
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, labels_of, name
@@ -145,7 +146,8 @@ def select(wanted: Obj, rules: Iterable[Obj], a: Attributes, api: Cluster) -> Vi
 
 def fitting(rules: Iterable[Obj], match_policy: str, a: Attributes, api: Cluster) -> View | None:
     """By rules alone: in the request's own version or, with the policy Equivalent, in another one of it."""
-    possible = [r for r in rules if _fits_but_version(r, a)]
+    wanted = list(rules)
+    possible = [r for r in wanted if _fits_but_version(r, a)]
     if any(_is_version(r, a.kind) for r in possible):
         return View(a, a.kind)
     if match_policy != "Equivalent" or not possible:
@@ -206,3 +208,17 @@ def namespace_object(a: Attributes, api: Cluster) -> Any:
     if found is None:
         raise not_found(NAMESPACES, "", namespace_of(a))
     return found
+
+
+def decoded(view: View, changed: Any) -> Obj:
+    """A changed object, without what its kind does not know and with its defaults. Raises schema.DecodeError."""
+    if not isinstance(changed, dict):
+        raise schema.DecodeError("the patched object is no object")
+    if view.attributes.gvk is not None:
+        return changed
+    head = {k: changed[k] for k in ("apiVersion", "kind") if k in changed}
+    kind = view.kind
+    known = kind.decode(changed) if kind.decode else schema.decode(kind.type, changed)
+    obj = head | {k: v for k, v in known.value.items() if k not in head}
+    kind.default(obj)
+    return obj

@@ -62,7 +62,7 @@ def concerned(hook: Hook, a: Attributes, api: Cluster) -> View | None:
     if view is None or not wanted:
         return view
     try:
-        holds = conditions.match(wanted, view, api, conditions.VARIABLES, conditions.bindings(view))
+        holds = conditions.match(wanted, view, api)
     except conditions.Unanswered as e:
         if hook.ignores_failure:
             return None

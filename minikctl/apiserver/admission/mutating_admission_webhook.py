@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
 
 from minikctl.api import schema
 from minikctl.api.errors import internal
 from minikctl.api.meta import Obj
 from minikctl.api.patch import json_patch
 from minikctl.apiserver.admission import Cluster, Plugin, _webhooks
-from minikctl.apiserver.admission._requests import View
+from minikctl.apiserver.admission._requests import View, decoded
+from minikctl.apiserver.admission._turns import Turns
 from minikctl.apiserver.admission._webhook_client import CallFailed
 from minikctl.apiserver.admission._webhooks import Hook
 from minikctl.apiserver.request import Attributes
@@ -24,22 +24,8 @@ from minikctl.util.jsonio import JSONError, compact, loads
 NAME = "MutatingAdmissionWebhook"
 
 
-@dataclass
-class _Turns:
-    """Who has been asked, and who is to be asked again. By `Hook.id`."""
-
-    asked: set[str] = field(default_factory=set)
-    again: set[str] = field(default_factory=set)
-    last: bytes = b""
-    """The object as it was after the last webhook."""
-
-    def something_changed(self) -> None:
-        self.again |= self.asked
-        self.asked.clear()
-
-
 def mutate(a: Attributes, api: Cluster) -> None:
-    turns: _Turns = a.notes.setdefault(NAME, _Turns())
+    turns: Turns = a.notes.setdefault(NAME, Turns())
     found = list(_webhooks.hooks(_webhooks.MUTATING, a, api))
     if not found:
         return
@@ -97,26 +83,12 @@ def _apply(hook: Hook, view: View, response: Obj, place: str) -> bool:
         why = "attempted to modify the object, which is not supported for this operation"
         raise internal(f'admission webhook "{hook.name}" {why}')
     try:
-        patched = _decoded(view, json_patch.apply(loads(compact(before)), patch))
+        patched = decoded(view, json_patch.apply(loads(compact(before)), patch))
     except (json_patch.PatchError, schema.DecodeError) as e:
         raise internal(str(e)) from None
     a.context.annotations[f"patch.webhook.admission.k8s.io/{place}"] = _note(hook, patch=patch, patchType="JSONPatch")
     a.obj = view.taken_back(patched)
     return patched != before
-
-
-def _decoded(view: View, patched: Obj) -> Obj:
-    """What the patch made, with what the kind does not know left out and its defaults filled in."""
-    if not isinstance(patched, dict):
-        raise json_patch.PatchError("the patched object is no object")
-    if view.attributes.gvk is not None:
-        return patched
-    head = {k: patched[k] for k in ("apiVersion", "kind") if k in patched}
-    kind = view.kind
-    decoded = kind.decode(patched) if kind.decode else schema.decode(kind.type, patched)
-    patched = head | {k: v for k, v in decoded.value.items() if k not in head}
-    view.kind.default(patched)
-    return patched
 
 
 PLUGIN = Plugin(
