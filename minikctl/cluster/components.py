@@ -82,7 +82,7 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     from minikctl.scheduler.scheduler import Scheduler
 
     stop = stop_event()
-    client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync)
+    client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync, create=False)
     informers = InformerFactory(client)
     settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
     manager = Manager(Context(client, informers, settings=settings))

@@ -193,7 +193,7 @@ def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: boo
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    client = LocalClient.open(str(state_dir), actor="kubelet")
+    client = LocalClient.open(str(state_dir), actor="kubelet", create=False)
     agent = make_agent(client, Path(state_dir), nodes, simulated=simulated)
     agent.start()
     stop.wait()
