@@ -35,13 +35,19 @@ class LocalClient:
 
     @classmethod
     def open(
-        cls, state_dir: str | Path, *, actor: str, fsync: bool | None = None, clock: Clock | None = None
+        cls,
+        state_dir: str | Path,
+        *,
+        actor: str,
+        fsync: bool | None = None,
+        clock: Clock | None = None,
+        create: bool = True,
     ) -> LocalClient:
         """On a state directory, for a process that lives on: with a notifier for its watches.
 
-        fsync None: as the cluster is set.
+        fsync None: as the cluster is set. create False: the directory must be there.
         """
-        store = Store(state_dir, fsync=_fsync(state_dir, fsync), clock=clock)
+        store = Store(state_dir, fsync=_fsync(state_dir, fsync), clock=clock, create=create)
         store.current_rv()
         notifier = Notifier(store.journal_dir).start()
         return cls(APIServer(store, notifier=notifier, clock=clock), actor=actor, user=server.component(actor))

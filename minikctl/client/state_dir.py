@@ -7,7 +7,7 @@ every command passes through here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,36 @@ class Cluster:
     serviceCIDR: str = SERVICE_CIDR
     port: int = 0
     """Where the HTTPS API server of this cluster listens."""
+    added: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Nodes beyond node-1 … node-N by name: {index, simulated, cpu, memory, pods, labels, taints, zone}, as given."""
+    removed: list[str] = field(default_factory=list)
+    """Those of node-1 … node-N that are no more."""
+    stopped: list[str] = field(default_factory=list)
+    """Nodes that have been switched off."""
 
     @property
     def server(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
     def node_names(self) -> list[str]:
-        return [f"node-{i}" for i in range(1, self.nodes + 1)]
+        """Every node that there is, switched on or off."""
+        first = [f"node-{i}" for i in range(1, self.nodes + 1)]
+        return [n for n in first if n not in self.removed and n not in self.added] + list(self.added)
+
+    def running_nodes(self) -> list[str]:
+        return [n for n in self.node_names() if n not in self.stopped]
+
+    def is_simulated(self, node: str) -> bool:
+        return bool(self.added[node].get("simulated")) if node in self.added else self.simulated
+
+    def node_index(self, node: str) -> int:
+        """A number of its own for every node: what its range of pod addresses is made from."""
+        return int(self.added[node]["index"] if node in self.added else node.rpartition("-")[2])
 
     def with_(self, **changes: Any) -> Cluster:
-        return replace(self, **changes)
+        """Another number of first nodes brings those back that were removed."""
+        again: dict[str, Any] = {"removed": []} if changes.get("nodes", self.nodes) != self.nodes else {}
+        return replace(self, **{**again, **changes})
 
 
 def load(state_dir: Path) -> Cluster | None:

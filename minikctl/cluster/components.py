@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout
 from minikctl.cluster.layout import Component
+from minikctl.util.signals import StopSignal
 
 if TYPE_CHECKING:
     from minikctl.client.informer import InformerFactory
@@ -50,11 +51,10 @@ def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: i
     if component.name == layout.CONTROLLER_MANAGER:
         controller_manager(state_dir, cluster)
     else:
+        from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
-        from minikctl.kubelet.node import NodeConfig
 
-        nodes = [NodeConfig(name, index=int(name.rpartition("-")[2])) for name in component.nodes]
-        run_agent(state_dir, nodes, component.simulated)
+        run_agent(state_dir, [config(cluster, name) for name in component.nodes], component.simulated)
 
 
 def _follow_parent(pipe: int) -> None:
@@ -81,15 +81,15 @@ def controller_manager(state_dir: Path, cluster: Cluster) -> None:
     from minikctl.controllers.manager import Manager
     from minikctl.scheduler.scheduler import Scheduler
 
-    stop = stop_event()
-    client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync)
+    stop = StopSignal()
+    client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync, create=False)
     informers = InformerFactory(client)
     settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
     manager = Manager(Context(client, informers, settings=settings))
     scheduler = Scheduler(client, informers, decisions=DecisionLog(state_dir))
     manager.start()
     scheduler.start()
-    _watch_for_hand_edits(client, informers, stop)
+    _watch_for_hand_edits(client, informers, stop.event)
     log.info("controllers and scheduler are running")
     stop.wait()
     scheduler.stop()
@@ -122,18 +122,6 @@ def _watch_for_hand_edits(client: LocalClient, informers: InformerFactory, stop:
         edits.close()
 
     threading.Thread(target=look, name="hand-edits", daemon=True).start()
-
-
-def stop_event() -> threading.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = threading.Event()
-
-    def handle(_number: int, _frame: object) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
-    return stop
 
 
 def start_logging(component: str) -> None:

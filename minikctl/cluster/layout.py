@@ -35,12 +35,12 @@ class Component:
 
 
 def components(cluster: Cluster) -> list[Component]:
-    """Everything that the supervisor keeps alive: one agent a node, or one for all simulated nodes."""
-    names = cluster.node_names()
-    if cluster.simulated:
-        agents = [Component(f"{KUBELET}-{SIMULATED}", tuple(names), True)]
-    else:
-        agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names]
+    """Everything that the supervisor keeps alive: one agent a node, and one for all simulated nodes."""
+    names = cluster.running_nodes()
+    simulated = tuple(n for n in names if cluster.is_simulated(n))
+    agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names if n not in simulated]
+    if simulated:
+        agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     return [Component(API_SERVER), Component(CONTROLLER_MANAGER), *agents]
 
 

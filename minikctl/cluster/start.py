@@ -187,7 +187,7 @@ def wait_ready(state_dir: Path, progress: Progress = lambda _text: None, timeout
     from minikctl.client.state_dir import load
 
     cluster = load(state_dir)
-    wanted = set(cluster.node_names()) if cluster else set()
+    wanted = set(cluster.running_nodes()) if cluster else set()
     deadline = time.monotonic() + timeout
     while True:
         ready = ready_nodes(state_dir) & wanted

@@ -49,6 +49,8 @@ class Child:
         self.start_due = 0.0
         self.delay = 0.0
         self.restarts = 0
+        self.next: Component | None = component
+        """What it is to be when the process has ended; None: nothing any more."""
 
 
 class Supervisor:
@@ -60,7 +62,7 @@ class Supervisor:
         self.listener = listener
         self.identity = _identity(state_dir)
         self.children = [Child(c) for c in layout.components(cluster)]
-        self.stopping = False
+        self.stopping = self.changed = False
         self._signals, self._signals_in = os.pipe()
         self._alive, self._alive_in = os.pipe()
 
@@ -75,6 +77,8 @@ class Supervisor:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._signals, 4096)
             self._reap()
+            if self.changed:
+                self._follow_settings()
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOK_SECONDS
                 self._look()
@@ -89,11 +93,45 @@ class Supervisor:
         def stop(_number: int, _frame: object) -> None:
             self.stopping = True
 
+        def changed(_number: int, _frame: object) -> None:
+            self.changed = True
+
         signal.set_wakeup_fd(self._signals_in)
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGCHLD, lambda _n, _f: None)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, changed)
+
+    def _follow_settings(self) -> None:
+        """cluster.json has changed (SIGHUP says so): components come, go, or become others."""
+        self.changed = False
+        try:
+            cluster = load(self.state_dir)
+        except EnvironmentProblem as e:
+            log.error("%s", e)
+            return
+        if cluster is None:
+            return
+        self.cluster = cluster
+        wanted = {c.name: c for c in layout.components(cluster)}
+        for child in self.children:
+            child.next = wanted.pop(child.component.name, None)
+            if child.next != child.component and child.process is not None:
+                child.process.send(signal.SIGTERM)
+        self.children += [Child(c) for c in wanted.values()]
+        for child in [c for c in self.children if c.process is None and c.next != c.component]:
+            self._replace(child)
+
+    def _replace(self, child: Child) -> None:
+        """The process of a component that is no longer wanted, or wanted otherwise, has ended."""
+        if child.next is not None:
+            child.component, child.start_due = child.next, 0.0
+            return
+        log.info("%s has been taken away", child.component.shown)
+        self.children.remove(child)
+        layout.pid_file(self.state_dir, child.component.name).unlink(missing_ok=True)
+        for node in () if child.component.simulated else child.component.nodes:
+            kill_containers(self.state_dir, node)
 
     def _start_due(self) -> None:
         due = [c for c in self.children if c.process is None and c.start_due <= time.monotonic()]
@@ -143,7 +181,7 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            for child in self.children:
+            for child in list(self.children):
                 if child.process is not None and child.process.pid == pid:
                     self._ended(child, status)
 
@@ -151,6 +189,9 @@ class Supervisor:
         ran = time.monotonic() - child.started_at
         child.process = None
         if self.stopping:
+            return
+        if child.next != child.component:
+            self._replace(child)
             return
         child.restarts += 1
         child.delay = 0.0 if ran > GOOD_RUN else min(max(child.delay * 2, FIRST_DELAY), LONGEST_DELAY)
@@ -180,14 +221,14 @@ class Supervisor:
             layout.pid_file(self.state_dir, SUPERVISOR).unlink(missing_ok=True)
 
 
-def kill_containers(state_dir: Path) -> None:
-    """End every container process of a cluster, whether its agent lives or not."""
+def kill_containers(state_dir: Path, node: str = "") -> None:
+    """End every container process of a cluster, or of one node, whether its agent lives or not."""
     try:
         from minikctl.kubelet.agent import kill_everything
 
-        kill_everything(state_dir)
+        kill_everything(state_dir, node)
     except Exception:
-        log.exception("cannot end the containers of %s", state_dir)
+        log.exception("cannot end the containers of %s", node or state_dir)
 
 
 def _identity(state_dir: Path) -> tuple[int, int] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.kubelet.server import Server
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.signals import StopSignal
 
 if TYPE_CHECKING:
     from minikctl.runtime.process.runtime import ProcessRuntime
@@ -181,19 +181,18 @@ def _cluster_uid(state_dir: Path) -> str:
     return cluster.uid if cluster else str(state_dir.resolve())
 
 
-def kill_everything(state_dir: str | Path) -> int:
-    """End all containers of a cluster, whether an agent runs or not; the number of processes. Stop the agents first."""
+def kill_everything(state_dir: str | Path, node: str = "") -> int:
+    """End all containers of a cluster, or of one node, whether an agent runs or not; the number of processes. Stop the
+    agents first."""
     from minikctl.runtime.process import runtime
 
-    return runtime.kill_everything(state_dir)
+    return runtime.kill_everything(state_dir, node)
 
 
 def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: bool = False) -> int:
     """The agent's whole life, until SIGTERM or SIGINT: the supervisor calls this in a process of its own."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    client = LocalClient.open(str(state_dir), actor="kubelet")
+    stop = StopSignal()
+    client = LocalClient.open(str(state_dir), actor="kubelet", create=False)
     agent = make_agent(client, Path(state_dir), nodes, simulated=simulated)
     agent.start()
     stop.wait()

@@ -33,6 +33,10 @@ class NodeConfig:
     pod_cidr: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     max_pods: int = 110
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Quantities that the node has instead of the machine's: cpu, memory, …"""
+    taints: Sequence[Obj] = ()
+    """What it registers with; later they are the cluster's."""
 
 
 def default_labels(node: str, machine: Machine) -> dict[str, str]:
@@ -58,7 +62,11 @@ def node_object(
             "labels": {**default_labels(config.name, machine), **config.labels},
             "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
         },
-        "spec": {"podCIDR": config.pod_cidr, "podCIDRs": [config.pod_cidr]},
+        "spec": {
+            "podCIDR": config.pod_cidr,
+            "podCIDRs": [config.pod_cidr],
+            **({"taints": list(config.taints)} if config.taints else {}),
+        },
         "status": node_status({}, config, machine, runtime_version, limits, now),
     }
 
@@ -87,6 +95,7 @@ def node_status(
         "hugepages-2Mi": "0",
         "memory": f"{machine.memory // 1024}Ki",
         "pods": str(config.max_pods),
+        **config.resources,
     }
     return {
         **{k: v for k, v in before.items() if k not in ("phase",)},

@@ -86,10 +86,14 @@ def _explained(root: Path) -> Iterator[None]:
 
 
 class Store:
-    """The state directory at `root`. Thread-safe; open as many as you like, in as many processes."""
+    """The state directory at `root`. Thread-safe; open as many as you like, in as many processes.
 
-    def __init__(self, root: Path | str, *, fsync: bool = False, clock: Clock | None = None):
+    With `create=False` the directory must be there: one that has been removed is not brought back.
+    """
+
+    def __init__(self, root: Path | str, *, fsync: bool = False, clock: Clock | None = None, create: bool = True):
         self.root = Path(root)
+        self.create_root = create
         self.registry = self.root / "registry"
         self.journal_dir = self.root / "journal"
         self.fsync = fsync
@@ -337,9 +341,10 @@ class Store:
 
     def _open_lock(self) -> None:
         with _explained(self.root):
-            private_folder(self.root)
-            private_folder(self.journal_dir)
-            private_folder(self.registry)
+            if self.create_root:
+                private_folder(self.root)
+            for folder in (self.journal_dir, self.registry):
+                folder.mkdir(mode=0o700, exist_ok=True)
             self._lock_fd = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @contextlib.contextmanager

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from minikctl.client import state_dir as state
 from minikctl.cluster import layout
@@ -65,3 +72,31 @@ def test_certificates_that_cannot_be_used_stop_the_start(daemon: Daemon) -> None
     assert done.code == 1
     assert done.err.startswith(f"error: cannot use the certificates in {daemon.root}/pki: ")
     assert not (daemon.root / "run" / "supervisor.pid").exists()
+
+
+def test_a_certificate_made_by_request_logs_in(daemon: Daemon, tmp_path: Path) -> None:
+    daemon.start("--simulated")
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "dev"), x509.NameAttribute(NameOID.COMMON_NAME, "jane")]
+    )
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    encoded = base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode()
+    spec = {"request": encoded, "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
+    daemon.client.create("certificatesigningrequests", {"metadata": {"name": "jane"}, "spec": spec})
+    assert daemon.run("certificate", "approve", "jane").code == 0
+    path = "jsonpath={.status.certificate}"
+    eventually(lambda: bool(daemon.run("get", "csr", "jane", "-o", path).out))
+    certificate = base64.b64decode(daemon.run("get", "csr", "jane", "-o", path).out)
+    file = tmp_path / "jane.pem"
+    no_encryption = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_encryption)
+    file.write_bytes(certificate + pem)
+    context = ssl.create_default_context(cafile=str(daemon.root / "pki" / "ca.crt"))
+    context.load_cert_chain(file)
+    cluster = state.load(daemon.root)
+    assert cluster is not None
+    with httpx.Client(base_url=cluster.server, verify=context, trust_env=False) as jane:
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        info = jane.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json=review).json()["status"]["userInfo"]
+    assert (info["username"], info["groups"]) == ("jane", ["dev", "system:authenticated"])

@@ -256,3 +256,11 @@ def test_a_state_directory_that_was_deleted_does_not_come_back(store: Store) -> 
     with pytest.raises(StoreError):
         store.create("pods/default/b", pod("b"), actor="me")
     assert not store.root.exists()
+
+
+def test_a_directory_that_must_be_there_is_not_made(tmp_path: Path) -> None:
+    root = tmp_path / "gone"
+    store = Store(root, create=False)
+    with pytest.raises(StoreError):
+        store.create("pods/default/a", {"metadata": {}}, actor="test")
+    assert not root.exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from minikctl.api.errors import field_duplicate, field_invalid, field_not_supported, field_required
+from minikctl.api.errors import field_duplicate, field_forbidden, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj
 from minikctl.api.names import dns_subdomain
 from minikctl.api.validation.common import Errors
@@ -35,6 +35,8 @@ USAGES = [
     "timestamping",
 ]
 SHORTEST = 600
+FINAL = ("Approved", "Denied", "Failed")
+"""Conditions that stay once they are there."""
 LEGACY = "kubernetes.io/legacy-unknown"
 
 
@@ -57,6 +59,34 @@ def validate(obj: Obj) -> Errors:
     if seconds is not None and seconds < SHORTEST:
         why = "may not specify a duration less than 600 seconds (10 minutes)"
         errors.append(field_invalid("spec.expirationSeconds", seconds, why))
+    return errors
+
+
+def validate_status(obj: Obj, old: Obj) -> Errors:
+    """The conditions and the certificate: what has been decided or issued stays."""
+    status, before = obj.get("status") or {}, old.get("status") or {}
+    conditions = status.get("conditions") or []
+    types = [c.get("type") or "" for c in conditions]
+    errors: Errors = []
+    for i, (kind, condition) in enumerate(zip(types, conditions)):
+        at = f"status.conditions[{i}]"
+        if not kind:
+            errors.append(field_required(f"{at}.type"))
+        if kind in FINAL and condition.get("status") != "True":
+            errors.append(field_not_supported(f"{at}.status", condition.get("status") or "", ["True"]))
+        if kind in types[:i]:
+            errors.append(field_duplicate(f"{at}.type", kind))
+        if {kind, *types[:i]} >= {"Approved", "Denied"} and kind in ("Approved", "Denied"):
+            why = "Approved and Denied conditions are mutually exclusive"
+            errors.append(field_invalid(f"{at}.type", kind, why))
+    for kind in FINAL:
+        if kind in [c.get("type") for c in before.get("conditions") or []] and kind not in types:
+            errors.append(field_forbidden("status.conditions", f'updates may not remove a condition of type "{kind}"'))
+    if before.get("certificate") and status.get("certificate") != before["certificate"]:
+        errors.append(field_forbidden("status.certificate", "updates may not modify existing certificate content"))
+    elif status.get("certificate") and b"-----BEGIN CERTIFICATE-----" not in base64.b64decode(status["certificate"]):
+        why = "must contain at least one CERTIFICATE PEM block"
+        errors.append(field_invalid("status.certificate", "<certificate data>", why))
     return errors
 
 

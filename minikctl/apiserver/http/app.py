@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Protocol
@@ -38,6 +39,7 @@ log = logging.getLogger("apiserver")
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 HEALTH = ("/healthz", "/livez", "/readyz")
+APPLY_PATCH = "application/apply-patch"
 DISCOVERY_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
@@ -117,11 +119,20 @@ class Application:
             raise method_not_allowed()
         if kind.namespaced and not target.namespace and target.verb not in ("list", "watch", "deletecollection"):
             raise no_such_resource()
+        self._authorize_creation(request, target, kind)
         if target.subresource in ("log", "proxy", "exec", "attach", "portforward"):
             from minikctl.apiserver.http import streaming
 
             return await streaming.serve(self, request, target, kind)
         return await self.resources.handle(request, target, kind)
+
+    def _authorize_creation(self, request: Request, target: Target, kind: Kind) -> None:
+        """A PUT or an apply patch of an object that does not exist needs the right to create it as well."""
+        applies = target.verb == "patch" and APPLY_PATCH in request.headers.get("content-type", "")
+        if target.subresource or not (applies or (target.verb == "update" and kind.allow_create_on_update)):
+            return
+        if self.api.registry.find(kind.stored, target.namespace, target.name) is None:
+            self.access.authorize(request.user, replace(target, verb="create"))
 
     def _kind(self, target: Target) -> Kind:
         kind = self.api.resources.by_path(target.group, target.version, target.resource)

@@ -24,7 +24,7 @@ def run(state_dir: Path, listener: socket.socket, *, fsync: bool = False) -> Non
     """Serve a state directory until SIGTERM. Raises FileNotFoundError when it has gone meanwhile."""
     context = server.tls(state_dir)
     server.raise_file_limit()
-    store = Store(state_dir, fsync=fsync)
+    store = Store(state_dir, fsync=fsync, create=False)
     store.current_rv()
     notifier = Notifier(store.journal_dir).start()
     api = APIServer(store, notifier=notifier)

@@ -430,8 +430,9 @@ def _raise_descriptor_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def kill_everything(state_dir: str | Path) -> int:
-    """End all containers of a state directory, of all nodes, whether an agent runs or not; the number of processes.
+def kill_everything(state_dir: str | Path, node: str = "") -> int:
+    """End all containers of a state directory, of all nodes or of one, whether an agent runs or not; the number of
+    processes.
 
     Their sandboxes count as lost afterwards: an agent that comes makes new ones. Stop the agents first, else they
     start the containers again.
@@ -439,25 +440,26 @@ def kill_everything(state_dir: str | Path) -> int:
     folder = PodsFolder(Path(state_dir))
     killed: set[proc.Process] = set()
     shims = []
-    for uid in folder.uids():
+    uids = [u for u in folder.uids() if not node or any(n == node for _, n, _ in folder.sandboxes(u))]
+    for uid in uids:
         alive = [c for c in folder.containers(uid) if c.exit() is None or c.had_exec()]
         shims += [s for c in alive if (s := c.process("shim")) is not None]
-    mark = f"{MARK}={folder.path}/"
+    marks = [f"{MARK}={folder.path}/{u}/" for u in uids] if node else [f"{MARK}={folder.path}/"]
 
     def find(processes: dict[int, proc.Stat]) -> list[proc.Stat]:
-        found = {p.pid: p for p in proc.marked(mark, processes, prefix=True)}
+        found = {p.pid: p for mark in marks for p in proc.marked(mark, processes, prefix=True)}
         for shim in shims:
             found |= {p.pid: p for p in of_shim(shim, processes)}
         killed.update(p.process for p in found.values())
         return list(found.values())
 
     proc.kill_all(find)
-    _note_killed(folder)
+    _note_killed(folder, uids)
     return len(killed)
 
 
-def _note_killed(folder: PodsFolder) -> None:
-    for uid in folder.uids():
+def _note_killed(folder: PodsFolder, uids: Sequence[str]) -> None:
+    for uid in uids:
         for container in folder.containers(uid):
             if container.started() is not None and container.exit() is None:
                 with contextlib.suppress(OSError):

@@ -106,6 +106,20 @@ def test_nobody_writes_a_role_with_more_than_they_have(https: HTTPS) -> None:
     assert 'Verbs:["delete"]' in refused(eve.patch(f"{ROLES}/more?fieldManager=x", json=body, headers=by_server))
 
 
+def test_who_may_only_patch_makes_nothing(https: HTTPS) -> None:
+    grant(https, "fin", rule("patch update", "configmaps"), rule("update", "roles", "rbac.authorization.k8s.io"))
+    fin = https.as_user("fin")
+    path = "/api/v1/namespaces/default/configmaps/new?fieldManager=x"
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}}
+    by_server = {"content-type": "application/apply-patch+yaml"}
+    assert 'configmaps "new" is forbidden: User "fin" cannot create' in refused(
+        fin.patch(path, json=body, headers=by_server)
+    )
+    https.client.create("configmaps", body, "default")
+    assert fin.patch(path, json={**body, "data": {"a": "b"}}, headers=by_server).status_code == 200
+    assert "cannot create" in refused(fin.put(f"{ROLES}/new", json={"metadata": {"name": "new"}, "rules": []}))
+
+
 def test_the_verb_escalate(https: HTTPS) -> None:
     grant(https, "fay", rule("create escalate", "roles", "rbac.authorization.k8s.io"))
     made = https.as_user("fay").post(ROLES, json={"metadata": {"name": "free"}, "rules": [rule("*", "*")]})
@@ -144,6 +158,34 @@ def test_an_aggregation_rule_asks_for_everything(https: HTTPS) -> None:
     assert refused(https.as_user("hal").post(f"{RBAC}/clusterroles", json=role)).endswith(
         "must have cluster-admin privileges to use the aggregationRule"
     )
+
+
+def test_who_approves_must_be_allowed_to_for_the_signer(https: HTTPS) -> None:
+    from tests.controllers.test_certificate_signing import asked
+
+    group, path = "certificates.k8s.io", "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    own = rule("create get", "certificatesigningrequests", group)
+    parts = rule("update", "certificatesigningrequests/approval certificatesigningrequests/status", group)
+    grant(https, "ned", own, parts, namespace="")
+    ned = https.as_user("ned", "dev")
+    spec = {"request": asked("x"), "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
+    made = ned.post(path, json={"metadata": {"name": "neds"}, "spec": {**spec, "username": "root"}})
+    assert made.status_code == 201, made.text
+    assert (made.json()["spec"]["username"], made.json()["spec"]["groups"]) == ("ned", ["dev", "system:authenticated"])
+    approved = {**made.json(), "status": {"conditions": [{"type": "Approved", "status": "True", "reason": "r"}]}}
+    assert refused(ned.put(f"{path}/neds/approval", json=approved)) == (
+        'certificatesigningrequests.certificates.k8s.io "neds" is forbidden: user not permitted to approve requests '
+        'with signerName "kubernetes.io/kube-apiserver-client"'
+    )
+    failed = {**made.json(), "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    assert "not permitted to sign" in refused(ned.put(f"{path}/neds/status", json=failed))
+    https.client.patch(
+        "clusterroles",
+        "ned",
+        [{"op": "add", "path": "/rules/-", "value": rule("approve", "signers", group, "kubernetes.io/*")}],
+        patch_type="json",
+    )
+    assert ned.put(f"{path}/neds/approval", json=approved).status_code == 200
 
 
 # ---------------------------------------------------------------------- reviews

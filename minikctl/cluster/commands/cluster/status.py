@@ -43,8 +43,8 @@ def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
         "stateDir": str(directory),
         "server": cluster.server,
         "nodes": {
-            "wanted": cluster.nodes,
-            "ready": len(start.ready_nodes(directory) & set(cluster.node_names())),
+            "wanted": len(cluster.running_nodes()),
+            "ready": len(start.ready_nodes(directory) & set(cluster.running_nodes())),
             "simulated": cluster.simulated,
         },
         "components": [_component(directory, name) for name in names],

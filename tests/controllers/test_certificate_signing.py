@@ -1,0 +1,185 @@
+"""Requests for certificates: approved, signed, refused, cleaned away."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from minikctl.api.errors import ApiError
+from minikctl.api.meta import condition
+from minikctl.apiserver.auth import pki
+from minikctl.controllers.certificate_cleaner import CertificateCleaner
+from minikctl.controllers.certificate_signing import CertificateSigning
+from minikctl.util.clock import FakeClock
+from tests.support.cluster import TestCluster
+from tests.support.control_plane import ControlPlane
+
+CLIENT = "kubernetes.io/kube-apiserver-client"
+KUBELET = "kubernetes.io/kube-apiserver-client-kubelet"
+SERVING = "kubernetes.io/kubelet-serving"
+
+
+def asked(name: str, *groups: str, dns: tuple[str, ...] = ()) -> str:
+    """A request as `openssl req -new` makes it, base64 as in the object."""
+    words = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, g) for g in groups]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([*words, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    )
+    if dns:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(d) for d in dns]), critical=False)
+    made = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+def create(cluster: TestCluster, request: str, signer: str = CLIENT, name: str = "a", **spec: Any) -> dict[str, Any]:
+    wanted = {"request": request, "signerName": signer, "usages": ["client auth"], **spec}
+    return cluster.client.create("certificatesigningrequests", {"metadata": {"name": name}, "spec": wanted})
+
+
+def get(cluster: TestCluster, name: str = "a") -> dict[str, Any]:
+    return cluster.client.get("certificatesigningrequests", name)
+
+
+def plane(cluster: TestCluster) -> ControlPlane:
+    classes = [CertificateSigning, CertificateCleaner]
+    return ControlPlane(cluster, classes, settings={"state_dir": str(cluster.root)})
+
+
+def test_an_approved_request_is_signed(still: TestCluster) -> None:
+    controllers = plane(still)
+    create(still, asked("jane", "dev", "ops"))
+    controllers.settle()
+    assert "certificate" not in get(still).get("status", {})
+    assert still.cli("certificate", "approve", "a").out == (
+        "certificatesigningrequest.certificates.k8s.io/a approved\n"
+    )
+    controllers.settle()
+    assert still.cli("get", "csr", "a", "--no-headers").out.split()[-1] == "Approved,Issued"
+    made = x509.load_pem_x509_certificate(base64.b64decode(get(still)["status"]["certificate"]))
+    made.verify_directly_issued_by(pki.authority(still.root).certificate)
+    assert made.subject.rfc4514_string() == "CN=jane,O=ops,O=dev"
+    usages = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usages) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert made.not_valid_after_utc - made.not_valid_before_utc == timedelta(days=365)
+    approved = condition(get(still), "Approved")
+    assert approved and approved["reason"] == "KubectlApprove" and approved["lastTransitionTime"]
+
+
+def test_a_shorter_time_is_respected(still: TestCluster) -> None:
+    controllers = plane(still)
+    create(still, asked("jane"), expirationSeconds=3600)
+    still.cli("certificate", "approve", "a")
+    controllers.settle()
+    made = x509.load_pem_x509_certificate(base64.b64decode(get(still)["status"]["certificate"]))
+    assert made.not_valid_after_utc - made.not_valid_before_utc == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("signer", "request_", "usages", "why"),
+    [
+        (CLIENT, ("jane", ()), ["server auth", "client auth"], "invalid usage for client certificate: server auth"),
+        (CLIENT, ("jane", ()), ["digital signature"], "missing required usage for client certificate: client auth"),
+        (KUBELET, ("system:node:n", ()), ["client auth", "digital signature"], "subject organization is not system:nodes"),
+        (KUBELET, ("n", ("system:nodes",)), ["client auth", "digital signature"], "subject common name does not begin"),
+        (KUBELET, ("system:node:n", ("system:nodes",)), ["client auth"], "usages did not match [client auth digital"),
+        (SERVING, ("system:node:n", ("system:nodes",)), ["server auth", "digital signature"], "DNS or IP subjectAltName"),
+    ],
+)  # fmt: skip
+def test_what_the_signers_do_not_sign(
+    still: TestCluster, signer: str, request_: tuple[str, tuple[str, ...]], usages: list[str], why: str
+) -> None:
+    controllers = plane(still)
+    create(still, asked(request_[0], *request_[1]), signer, usages=usages)
+    still.cli("certificate", "approve", "a")
+    controllers.settle()
+    failed = condition(get(still), "Failed")
+    assert failed and failed["reason"] == "SignerValidationFailure" and failed["message"].startswith(why)
+    assert "certificate" not in get(still)["status"]
+
+
+def test_the_serving_signer(still: TestCluster) -> None:
+    controllers = plane(still)
+    request = asked("system:node:n", "system:nodes", dns=("n.example",))
+    create(still, request, SERVING, usages=["server auth", "digital signature"])
+    still.cli("certificate", "approve", "a")
+    controllers.settle()
+    made = x509.load_pem_x509_certificate(base64.b64decode(get(still)["status"]["certificate"]))
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["n.example"]
+
+
+def test_signers_of_others_are_left_to_them(still: TestCluster) -> None:
+    controllers = plane(still)
+    create(still, asked("jane"), "example.com/own")
+    still.cli("certificate", "approve", "a")
+    controllers.settle()
+    assert [c["type"] for c in get(still)["status"]["conditions"]] == ["Approved"]
+
+
+def test_a_decision_stays(still: TestCluster) -> None:
+    create(still, asked("jane"))
+    assert still.cli("certificate", "deny", "a").out == "certificatesigningrequest.certificates.k8s.io/a denied\n"
+    assert still.cli("certificate", "deny", "a").out == "certificatesigningrequest.certificates.k8s.io/a denied\n"
+    done = still.cli("certificate", "approve", "a")
+    assert (done.code, done.err) == (1, 'error: certificate signing request "a" is already Denied\n')
+    denied = get(still)
+    for conditions, why in (
+        ([], 'updates may not remove a condition of type "Denied"'),
+        ([{"type": "Approved", "status": "True"}], "may not remove"),
+        ([{"type": "Denied", "status": "True"}, {"type": "Approved", "status": "True"}], "mutually exclusive"),
+        ([{"type": "Denied", "status": "False"}], 'Unsupported value: "False"'),
+    ):
+        with pytest.raises(ApiError, match=why):
+            still.client.update(
+                "certificatesigningrequests", {**denied, "status": {"conditions": conditions}}, subresource="approval"
+            )
+    # the decision is not taken through /status, and nothing else through /approval
+    changed = still.client.update("certificatesigningrequests", {**denied, "status": {}}, subresource="status")
+    assert condition(changed, "Denied")
+    spec = {**changed["spec"], "username": "eve"}
+    status = {**changed["status"], "certificate": base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()}
+    again = still.client.update(
+        "certificatesigningrequests", {**changed, "spec": spec, "status": status}, subresource="approval"
+    )
+    assert "certificate" not in again["status"] and again["spec"] == changed["spec"]
+
+
+def test_nobody_becomes_a_master(still: TestCluster) -> None:
+    with pytest.raises(ApiError, match="signer with system:masters group is not allowed"):
+        create(still, asked("jane", "system:masters"))
+    with pytest.raises(ApiError, match="failed to parse CSR"):
+        text = b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
+        create(still, base64.b64encode(text).decode())
+
+
+@pytest.mark.parametrize(("decision", "hours"), [("approve", 1), ("deny", 1), ("", 24)])
+def test_old_requests_are_cleaned_away(still: TestCluster, decision: str, hours: int) -> None:
+    assert isinstance(still.clock, FakeClock)
+    controllers = plane(still)
+    create(still, asked("jane"))
+    if decision:
+        still.cli("certificate", decision, "a")
+    controllers.settle()
+    controllers.settle(hours * 3600 - 60)
+    assert get(still)
+    controllers.settle(120)
+    assert still.cli("get", "csr", "a").code == 1
+
+
+def test_words_that_make_no_sense(still: TestCluster) -> None:
+    assert (
+        still.cli("certificate", "approve").err
+        == "error: one or more CSRs must be specified as <name> or -f <filename>\n"
+    )
+    assert still.cli("certificate", "approve", "x").err == (
+        'Error from server (NotFound): certificatesigningrequests.certificates.k8s.io "x" not found\n'
+    )
+    group = still.cli("certificate")
+    assert group.code == 0 and "Modify certificate resources." in group.out
