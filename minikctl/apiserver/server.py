@@ -216,10 +216,11 @@ class APIServer:
         self._check_status(kind, subresource)
 
         def decode(patched: Obj) -> Obj:
-            given = patched.get("metadata", {}).get("name")
+            decoded = self.registry.decode(kind, patched, ctx)
+            given = decoded["metadata"].get("name")
             if given != name:
                 raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-            return self._to_stored(kind, self.registry.decode(kind, patched, ctx), ctx, namespace, name)
+            return self._to_stored(kind, decoded, ctx, namespace, name)
 
         change = patching.changer(kind, patch_type, patch, decode)
         changed = self.registry.modify(
