@@ -3,6 +3,7 @@
 #   make demo     start a cluster, run the main job end to end, tell what happened
 #   make test     the whole test suite
 #   make lint     style, types, layers
+#   make fuzz     random requests for the HTTP API, FUZZ=20000 of them
 #   make bench    figures, beside kubectl's where it is present
 
 PYTHON ?= python3
@@ -10,9 +11,10 @@ VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
+FUZZ ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench clean
+.PHONY: help install demo test fuzz lint format bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +45,9 @@ lint: $(VENV)/.development
 format: $(VENV)/.development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(VENV)/.development
+	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -x --timeout=0
 
 bench: $(VENV)/.installed
 	@$(BIN)/python bench/run.py

@@ -8,7 +8,7 @@ private copy. Source of the shape: Kubernetes' registry strategies (`pkg/registr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +120,8 @@ class Kind:
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
+    is_computed: bool = False
+    """Whether its objects are made when somebody asks for them, by `apiserver/metrics.py`, and never stored."""
     subresources: tuple[str, ...] = ()
     parts: Mapping[str, Part] = field(default_factory=dict)
     """Those subresources that show the whole object and change a part of it; `status` works in the same way."""
@@ -168,6 +170,10 @@ class Kind:
     """How a client's object is read, when not by the schema tables: a custom resource's. Raises schema.DecodeError."""
     read: Callable[[Obj], Obj] | None = None
     """Makes of what is stored what is shown, when that differs: a custom resource gets defaults that came later."""
+    read_all: Callable[[list[Obj]], list[Obj]] | None = None
+    """The same for many at once, for kinds that are converted by a webhook."""
+    is_shown_slowly: bool = False
+    """Whether reading and conversion may ask somebody else and wait."""
     update_is_validated_whole: bool = False
     """Whether `validate_update` and `validate_status_update` check everything, and `validate` is for new objects only."""
     conversion: Conversion | None = None
@@ -198,6 +204,14 @@ class Kind:
         if self.conversion:
             return self.conversion.from_stored(obj)
         return self.read(obj) if self.read else obj
+
+    def as_stored(self) -> Kind:
+        """The same kind without reading: its objects as they are stored, in whatever version."""
+        return replace(self, conversion=None, read=None, read_all=None, is_shown_slowly=False)
+
+    def shown_all(self, objects: list[Obj]) -> list[Obj]:
+        """Stored objects as this version shows them. Raises ApiError where a conversion fails."""
+        return self.read_all(objects) if self.read_all else [self.shown(o) for o in objects]
 
     @property
     def shows_what_is_stored(self) -> bool:

@@ -8,7 +8,7 @@ resourceVersions tell.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from minikctl.api.meta import Obj, key
@@ -86,7 +86,12 @@ class JournalHub:
         return self._watch.last_rv if self._watch else 0
 
     def subscribe(self, selection: Selection, sink: Sink) -> Stop:
-        """List into the sink now, then follow. The returned function ends it."""
+        """List into the sink now, then follow. The returned function ends it.
+
+        Objects that a webhook converts come as they are stored: nobody waits for a webhook here.
+        """
+        if selection.kind.is_shown_slowly:
+            selection = replace(selection, kind=selection.kind.stored.as_stored())
         return self.attach(_Reflector(selection, sink, storage_prefix(selection.kind, selection.namespace)))
 
     def attach(self, listener: Listener) -> Stop:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds for which a log that is being followed waits for its node's agent to come back."""
 PAUSE = 0.05
+ANSWER = 30.0
+"""Seconds that a kubelet may take to accept a request; connecting to a port takes it up to 10."""
 STREAMS = ("All", "Stderr", "Stdout")
 
 
@@ -181,13 +183,16 @@ def dial(api: APIServer, call: Call) -> socket.socket:
 
 def open_call(api: APIServer, call: Call) -> FrameSocket:
     """Connect and have the request accepted."""
-    connection = FrameSocket(dial(api, call))
+    sock = dial(api, call)
+    connection = FrameSocket(sock)
     try:
+        sock.settimeout(ANSWER)
         connection.send_line(dict(call.request))
         answer = connection.recv_line()
-    except (OSError, FrameError):
+        sock.settimeout(None)
+    except (OSError, FrameError) as e:
         connection.close()
-        raise unreachable(call.node, call.where, "EOF") from None
+        raise unreachable(call.node, call.where, "i/o timeout" if isinstance(e, TimeoutError) else "EOF") from None
     if answer.get("ok"):
         return connection
     connection.close()

@@ -12,6 +12,7 @@ from minikctl.api.errors import (
     bad_request,
     conflict,
     gone,
+    invalid,
     method_not_allowed,
     method_not_supported,
     no_such_resource,
@@ -21,7 +22,7 @@ from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, Objects
 from minikctl.api.selectors import SelectorError, parse_field_selector, parse_label_selector
 from minikctl.api.watch import Event
-from minikctl.apiserver import deletion, patching, subresources
+from minikctl.apiserver import deletion, metrics, patching, subresources
 from minikctl.apiserver.registry import CONFLICT_TRIES, Registry, storage_prefix
 from minikctl.apiserver.request import Context, DeleteOptions
 from minikctl.apiserver.resources import Resources
@@ -59,6 +60,12 @@ class APIServer:
 
         self.registry.hooks["services"] = ServiceAddresses(self)
         self.registry.hooks[f"{RESOURCE}.apiextensions.k8s.io"] = DefinitionHook(self)
+        self.resources.definitions.converter = self._converter
+
+    def _converter(self, crd: Obj) -> Any:
+        from minikctl.apiserver.conversion import converter
+
+        return converter(self, crd)
 
     @cached_property
     def authorizer(self) -> Authorizer:
@@ -74,6 +81,8 @@ class APIServer:
         if "get" not in kind.verbs:
             raise method_not_allowed()
         self._deprecated(kind, ctx)
+        if kind.is_computed:
+            return metrics.get(self, kind, namespace, name)
         if kind.is_whole(subresource):
             return kind.shown(self.registry.get(kind.stored, namespace, name))
         handler = self._handler(kind, subresource)
@@ -104,7 +113,9 @@ class APIServer:
         self._deprecated(kind, ctx)
         name = selection.fields.exact("metadata.name")
         items: Objects
-        if name is not None and (selection.namespace or not kind.namespaced):
+        if kind.is_computed:
+            items, rv = metrics.all_of(self, kind, selection.namespace), self.store.current_rv()
+        elif name is not None and (selection.namespace or not kind.namespaced):
             rv = self.store.current_rv()
             found = self.registry.find(kind.stored, selection.namespace, name)
             items = [found] if found else []
@@ -117,7 +128,7 @@ class APIServer:
             "kind": kind.list_kind,
             "apiVersion": kind.api_version,
             "metadata": {"resourceVersion": str(rv)},
-            "items": [kind.shown(o) for o in items if selection.matches(o)],
+            "items": kind.shown_all([o for o in items if selection.matches(o)]),
         }
 
     def watch(self, selection: Selection, resource_version: str, ctx: Context) -> WatchStream:
@@ -171,7 +182,7 @@ class APIServer:
             return reviews.answer(self, kind, namespace, obj, ctx)
         if not subresource:
             obj = self._to_stored(kind, obj, ctx)
-            return kind.shown(self._told(self.registry.create(kind.stored, namespace, obj, ctx)))
+            return kind.shown(self._told(self.registry.create(kind.stored, namespace, obj, _converted(kind, ctx))))
         handler = self._handler(kind, subresource)
         if handler.create is None:
             raise method_not_supported(f"{kind.plural}/{subresource}", kind.group, "create")
@@ -181,8 +192,8 @@ class APIServer:
         self._deprecated(kind, ctx)
         if kind.is_whole(subresource):
             self._check_status(kind, subresource)
-            obj = self._to_stored(kind, obj, ctx)
-            updated = self.registry.update(kind.stored, namespace, name, obj, ctx, subresource)
+            obj = self._to_stored(kind, obj, ctx, namespace, name)
+            updated = self.registry.update(kind.stored, namespace, name, obj, _converted(kind, ctx), subresource)
             return kind.shown(self._told(updated))
         handler = self._handler(kind, subresource)
         if handler.update is None:
@@ -205,10 +216,11 @@ class APIServer:
         self._check_status(kind, subresource)
 
         def decode(patched: Obj) -> Obj:
-            given = patched.get("metadata", {}).get("name")
+            decoded = self.registry.decode(kind, patched, ctx)
+            given = decoded["metadata"].get("name")
             if given != name:
                 raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({name})")
-            return self._to_stored(kind, self.registry.decode(kind, patched, ctx), ctx)
+            return self._to_stored(kind, decoded, ctx, namespace, name)
 
         change = patching.changer(kind, patch_type, patch, decode)
         changed = self.registry.modify(
@@ -274,12 +286,20 @@ class APIServer:
             self.notifier.notify()
         return obj
 
-    def _to_stored(self, kind: Kind, obj: Any, ctx: Context) -> Any:
-        """A client's object in the version that is stored; nothing to do where that is its own."""
+    def _to_stored(self, kind: Kind, obj: Any, ctx: Context, namespace: str = "", name: str = "") -> Any:
+        """A client's object in the version that is stored; nothing to do where that is its own.
+
+        `name`: the object that it is to replace. A custom resource must be valid in the client's version, too.
+        """
         if kind.conversion is None:
             return obj
         decoded = self.registry.decode(kind, obj, ctx)
         kind.default(decoded)
+        if kind.update_is_validated_whole:
+            old = self.registry.find(kind.stored, namespace, name)
+            errors = kind.validate_update(decoded, old) if old else kind.validate(decoded)
+            if errors:
+                raise invalid(kind.kind, kind.group, name or decoded["metadata"].get("name") or "", errors)
         return kind.conversion.to_stored(decoded)
 
     @staticmethod
@@ -306,3 +326,8 @@ def _unknown_field(kind: Kind, field: str, known: list[str]) -> str:
         return f"field label not supported: {field}"
     shown = ", ".join(f'"{k}"' for k in known)
     return f'"{field}" is not a known field selector: only {shown}'
+
+
+def _converted(kind: Kind, ctx: Context) -> Context:
+    """For an object that has been read in the client's version: what that does not know has been said."""
+    return ctx.with_(field_validation="Ignore") if kind.conversion and kind.decode else ctx

@@ -78,6 +78,8 @@ class ServiceAddresses:
 
     def _take(self, obj: Obj, old: Obj | None, ctx: Context) -> list[str]:
         """Give the Service what it needs and lacks; returns what was newly taken. Raises ApiError Invalid."""
+        if not obj["metadata"].get("name"):
+            return []  # validation refuses it
         spec = obj["spec"]
         before = old["spec"] if old else None
         if before is not None:

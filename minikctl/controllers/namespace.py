@@ -100,7 +100,7 @@ class NamespaceController(Controller):
     def _delete_content(self, of: str) -> Remains:
         """Delete all there is: the pods; and the rest when there are none left."""
         remains = Remains()
-        kinds = [k for k in self.client.kinds() if has_content(k)]
+        kinds = list({(k.storage or k.plural): k for k in self.client.kinds() if has_content(k)}.values())
         for kind in (k for k in kinds if k.resource == "pods"):
             self._delete_all(kind, of, remains)
         if not remains:

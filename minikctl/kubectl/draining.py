@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
+import time
+
 from minikctl.api.durations import parse_time
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, controller_of
@@ -9,15 +12,21 @@ from minikctl.client.protocol import DeleteOptions, WriteOptions
 from minikctl.kubectl.command import Invocation
 from minikctl.kubectl.dry_run import SERVER
 from minikctl.kubectl.printers import printer
-from minikctl.kubectl.waiting import Deadline, TimedOut, changes
+from minikctl.kubectl.waiting import Deadline, TimedOut
 from minikctl.util.errors import UsageError
 
 RETRY_SECONDS = 5.0
+FIRST_LOOK, LAST_LOOK = 0.02, 1.0
+GONE, LEAVING, REFUSED = "gone", "leaving", "refused"
 MIRROR = "kubernetes.io/config.mirror"
 GO, STAY, WARN, REFUSE = "go", "stay", "warn", "refuse"
 Verdict = tuple[bool, str, str]
 """(whether the pod goes, what to say about it: "", warn or refuse, the words)."""
 _FINE: Verdict = (True, "", "")
+
+
+class Single(UsageError):
+    """What ends the whole, not one pod's part of it: kubectl words it as an error of its own."""
 
 
 class Drainer:
@@ -100,41 +109,66 @@ class Drainer:
     # ------------------------------------------------------------------ off
 
     def remove(self, pods: list[Obj]) -> list[Exception]:
-        """Evict (or delete) all, then wait for all; gives what went wrong."""
+        """Evict (or delete) all and wait until they are gone; gives what went wrong."""
         kind = self.call.client.kind("pods")
         evicts = not self.flags.disable_eviction and kind is not None and "eviction" in kind.subresources
-        problems: list[Exception] = []
-        going: list[Obj] = []
-        for pod in pods:
-            try:
-                if self._evict(pod) if evicts else self._delete(pod):
-                    going.append(pod)
-            except (ApiError, UsageError) as e:
-                problems.append(e)
-        if self.dry_run == SERVER:
-            return problems
-        for pod in going:
-            try:
-                self._wait(pod, evicts)
-            except (ApiError, UsageError) as e:
-                problems.append(e)
-        return problems
+        return self._evict_all(pods) if evicts else self._delete_all(pods)
 
-    def _delete(self, pod: Obj) -> bool:
+    def _delete_all(self, pods: list[Obj]) -> list[Exception]:
         grace = self.flags.grace_period if self.flags.grace_period >= 0 else None
         options = DeleteOptions(grace_period=grace, dry_run=self.dry_run == SERVER)
-        try:
-            self.call.client.delete("pods", pod["metadata"]["name"], pod["metadata"]["namespace"], options=options)
-        except ApiError as e:
-            if e.reason != "NotFound":
-                raise
-            return False
-        return True
+        leaving: list[Obj] = []
+        for pod in pods:
+            meta = pod["metadata"]
+            try:
+                self.call.client.delete("pods", meta["name"], meta["namespace"], options=options)
+                leaving.append(pod)
+            except ApiError as e:
+                if e.reason != "NotFound":
+                    return [e]
+        if self.dry_run == SERVER:
+            return []
+        pause = _Pause()
+        problems: list[Exception] = []
+        while leaving := self._staying(leaving, "deleted", problems):
+            if self._is_late():
+                return [*problems, Single("context deadline exceeded")]
+            pause.until(None, len(leaving))
+        return problems
 
-    def _evict(self, pod: Obj) -> bool:
-        """Whether there is something to wait for. Asks again while a budget forbids it. Raises UsageError."""
-        import time
+    def _evict_all(self, pods: list[Obj]) -> list[Exception]:
+        """Each pod has a turn at once; one that a budget keeps has its next five seconds later, while others leave."""
+        turns = [(0.0, i, pod) for i, pod in enumerate(pods)]
+        leaving: list[Obj] = []
+        problems: list[Exception] = []
+        pause = _Pause()
+        while turns or leaving:
+            now = time.monotonic()
+            for i, pod in [heapq.heappop(turns)[1:] for _ in range(sum(due <= now for due, _, _ in turns))]:
+                try:
+                    outcome = self._evict(pod)
+                except UsageError as e:
+                    problems.append(e)
+                    continue
+                if outcome == REFUSED:
+                    heapq.heappush(turns, (time.monotonic() + RETRY_SECONDS, i, self._fresh(pod)))
+                elif outcome == LEAVING and self.dry_run != SERVER:
+                    leaving.append(pod)
+            leaving = self._staying(leaving, "evicted", problems)
+            if leaving and self._is_late():
+                for pod in leaving:
+                    meta = pod["metadata"]
+                    where = f'pod "{meta["name"]}" in namespace "{meta["namespace"]}"'
+                    problems.append(
+                        UsageError(f"error when waiting for {where} to terminate: context deadline exceeded")
+                    )
+                leaving = []
+            if turns or leaving:
+                pause.until(turns[0][0] if turns else None, len(leaving))
+        return problems
 
+    def _evict(self, pod: Obj) -> str:
+        """GONE, LEAVING, or REFUSED for the time being. Raises UsageError."""
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
         options: Obj = {}
         if self.flags.grace_period >= 0:
@@ -145,41 +179,85 @@ class Drainer:
             "metadata": {"name": name, "namespace": namespace},
             "deleteOptions": options,
         }
-        where = f'pods/"{name}" -n "{namespace}"'
+        where, later = f'pods/"{name}" -n "{namespace}"', f"(will retry after {RETRY_SECONDS:g}s)"
         write = WriteOptions(dry_run=self.dry_run == SERVER)
-        while True:
-            suffix = " (server dry run)" if self.dry_run == SERVER else ""
-            self.call.out(f"evicting pod {namespace}/{name}{suffix}")
+        suffix = " (server dry run)" if self.dry_run == SERVER else ""
+        self.call.out(f"evicting pod {namespace}/{name}{suffix}")
+        if self._is_late():
+            limit = f"{self.flags.timeout:g}s"
+            raise UsageError(f"error when evicting {where}: global timeout reached: {limit}")
+        try:
+            self.call.client.create("pods", eviction, namespace, name=name, subresource="eviction", options=write)
+        except ApiError as e:
+            if e.reason == "NotFound":
+                return GONE
+            if e.reason == "TooManyRequests":
+                self.call.err(f"error when evicting {where} {later}: {e}")
+                return REFUSED
+            if not _is_terminating(e):
+                raise UsageError(f"error when evicting {where}: {e}") from None
+            if pod["metadata"].get("deletionTimestamp"):
+                return LEAVING  # its namespace goes, and it with it
+            what = f'pod "{name}" from terminating namespace "{namespace}"'
+            self.call.err(f"error when evicting {what} {later}: {e}")
+            return REFUSED
+        return LEAVING
+
+    def _fresh(self, pod: Obj) -> Obj:
+        try:
+            return self.call.client.get("pods", pod["metadata"]["name"], pod["metadata"]["namespace"])
+        except ApiError:
+            return pod  # the eviction will say what is wrong
+
+    def _staying(self, pods: list[Obj], word: str, problems: list[Exception]) -> list[Obj]:
+        """Those that are still there; says of the others that they are gone."""
+        kind = self.call.client.kind("pods")
+        assert kind is not None
+        left: list[Obj] = []
+        for pod in pods:
+            meta = pod["metadata"]
             try:
-                self.deadline.left()
-                self.call.client.create("pods", eviction, namespace, name=name, subresource="eviction", options=write)
-                return True
-            except TimedOut:
-                limit = f"{self.flags.timeout:g}s"
-                raise UsageError(f"error when evicting {where}: global timeout reached: {limit}") from None
+                found = self.call.client.get("pods", meta["name"], meta["namespace"])
             except ApiError as e:
                 if e.reason == "NotFound":
-                    return False
-                if e.reason != "TooManyRequests":
-                    raise UsageError(f"error when evicting {where}: {e}") from None
-                self.call.err(f"error when evicting {where} (will retry after {RETRY_SECONDS:g}s): {e}")
-                time.sleep(RETRY_SECONDS)
+                    printer(self.call, word)(pod, kind)
+                else:
+                    problems.append(e)
+                continue
+            if found["metadata"]["uid"] != meta["uid"]:
+                printer(self.call, word)(pod, kind)
+            elif self.is_skipped(found):
+                seconds = self.flags.skip_wait_for_delete_timeout
+                self.call.out(f'pod "{meta["name"]}" has DeletionTimestamp older than {seconds} seconds, skipping')
+            else:
+                left.append(pod)
+        return left
 
-    def _wait(self, pod: Obj, evicted: bool) -> None:
-        meta, kind = pod["metadata"], self.call.client.kind("pods")
-        assert kind is not None
+    def _is_late(self) -> bool:
         try:
-            for event in changes(self.call, kind, meta["namespace"], meta["name"], self.deadline):
-                if event is None or event.type == "DELETED" or event.object["metadata"]["uid"] != meta["uid"]:
-                    break
-                if self.is_skipped(event.object):
-                    seconds = self.flags.skip_wait_for_delete_timeout
-                    self.call.out(f'pod "{meta["name"]}" has DeletionTimestamp older than {seconds} seconds, skipping')
-                    return
+            self.deadline.left()
         except TimedOut:
-            text = f'error when waiting for pod "{meta["name"]}" in namespace "{meta["namespace"]}" to terminate: '
-            raise UsageError(text + "context deadline exceeded") from None
-        printer(self.call, "evicted" if evicted else "deleted")(pod, kind)
+            return True
+        return False
+
+
+class _Pause:
+    """Waits between two looks: longer each time, as long as nothing happens, up to kubectl's second."""
+
+    def __init__(self) -> None:
+        self._seconds, self._known = 0.0, -1
+
+    def until(self, due: float | None, count: int) -> None:
+        """Until the moment `due`, or a while, when pods are being waited for. `count`: how many those are."""
+        self._seconds = FIRST_LOOK if count != self._known else min(self._seconds * 1.5, LAST_LOOK)
+        self._known = count
+        wait = max(0.0, due - time.monotonic()) if due is not None else LAST_LOOK
+        time.sleep(min(wait, self._seconds) if count else wait)
+
+
+def _is_terminating(error: ApiError) -> bool:
+    causes = error.details.get("causes") or []
+    return error.reason == "Forbidden" and any(c.get("reason") == "NamespaceTerminating" for c in causes)
 
 
 def _name(pod: Obj) -> str:

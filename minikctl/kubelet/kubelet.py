@@ -25,6 +25,7 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.status_writer import StatusWriter
+from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
 from minikctl.runtime.interface import Runtime
@@ -82,6 +83,7 @@ class Kubelet:
         self.volumes = VolumeManager(self.client, self.clock)
         self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
         self.hooks = Hooks(runtime, self.clock, self._enqueue, self._tell)
+        self.usage = Usage(runtime, self.clock)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
         kind = self.client.kind("pods")
@@ -215,11 +217,15 @@ class Kubelet:
             self.client.create("leases", wanted, nodes.LEASE_NAMESPACE)
 
     def heartbeat(self) -> None:
-        """Renew the lease; when somebody deleted the Node, register again."""
+        """Renew the lease; when somebody deleted the Node, register again. Look at what the containers use."""
         try:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
+        self.usage.look(self.running_pods())
+
+    def running_pods(self) -> list[Obj]:
+        return [record.pod for record in list(self.records.values())]
 
     def _node_event(self, reason: str, message: str) -> None:
         reference = {"kind": "Node", "name": self.name, "uid": self.name, "apiVersion": "v1"}

@@ -1,7 +1,7 @@
 """The kubelet's own server: logs, commands, attachments, connections to ports, figures; on a Unix socket a node.
 
 Requests and answers are as `util.frames` says. A request is an object with `op` (logs, exec, attach, portforward,
-stats), `namespace`, `pod`, `uid` (may be empty), `container` and the options of that operation in the API's words. The
+stats, usage), `namespace`, `pod`, `uid` (may be empty), `container` and the options of that operation in the API's words. The
 answer is `{"ok": true}` or `{"error": Status}`.
 """
 
@@ -337,10 +337,22 @@ def _stats(kubelet: Kubelet, _request: Request) -> Begun:
     return begun
 
 
+def _usage(kubelet: Kubelet, _request: Request) -> Begun:
+    """What all containers of the node use now, as a rate, as one JSON document on STDOUT: see `kubelet.usage`."""
+    document = json.dumps({"node": kubelet.name, "pods": kubelet.usage.measure(kubelet.running_pods())}).encode()
+
+    def begun(connection: FrameSocket) -> None:
+        connection.send(STDOUT, document)
+        connection.send(ERROR, json.dumps(SUCCESS).encode())
+
+    return begun
+
+
 OPERATIONS: dict[str, Callable[[Kubelet, Request], Begun]] = {
     "logs": _logs,
     "exec": _exec,
     "attach": _attach,
     "portforward": _portforward,
     "stats": _stats,
+    "usage": _usage,
 }

@@ -140,6 +140,7 @@ def test_drain_evicts_and_waits_for_budgets(nodes: TestCluster, monkeypatch: pyt
         nodes.client.patch("poddisruptionbudgets", "all", changed, "default", subresource="status")
 
     monkeypatch.setattr("time.sleep", relent)
+    monkeypatch.setattr("minikctl.kubectl.draining.RETRY_SECONDS", 0)
     dry = nodes.cli("drain", "node-1", "--force", "--dry-run=server")
     assert dry.out.splitlines()[1] == "evicting pod default/web (server dry run)"
     nodes.client.patch(
@@ -154,6 +155,36 @@ def test_drain_evicts_and_waits_for_budgets(nodes: TestCluster, monkeypatch: pyt
         "node/node-1 drained",
     ]
     assert (
-        'error when evicting pods/"web" -n "default" (will retry after 5s): '
+        'error when evicting pods/"web" -n "default" (will retry after 0s): '
         "Cannot evict pod as it would violate the pod's disruption budget."
     ) in result.err.splitlines()
+
+
+def test_one_pod_that_stays_does_not_keep_the_others(nodes: TestCluster) -> None:
+    """Budgets are of different pods: everybody has a turn at once, and what could not leave is named at the end."""
+    for name in ("stays", "goes"):
+        made = pod(name, nodeName="node-1")
+        made["metadata"]["labels"] = {"app": name}
+        nodes.client.create("pods", made, "default")
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        nodes.client.patch("pods", name, {"status": status}, "default", subresource="status")
+    selector = {"matchLabels": {"app": "stays"}}
+    spec_: Obj = {"minAvailable": 1, "selector": selector}
+    nodes.client.create("poddisruptionbudgets", {"metadata": {"name": "b"}, "spec": spec_}, "default")
+    result = nodes.cli("drain", "node-1", "--force", "--grace-period=0", "--timeout=1ms")
+    assert result.code == 1
+    assert "global timeout reached: 0.001s" in result.err or "will retry after 5s" in result.err
+
+
+def test_a_drain_by_deletion_gives_up_in_time(nodes: TestCluster) -> None:
+    nodes.client.create("pods", pod("alone", nodeName="node-1"), "default")
+    result = nodes.cli("drain", "node-1", "--force", "--disable-eviction", "--timeout=50ms")
+    assert result.code == 1
+    assert result.err.splitlines()[1:] == [
+        'There are pending pods in node "node-1" when an error occurred: context deadline exceeded',
+        "pod/alone",
+        'error: unable to drain node "node-1" due to error: context deadline exceeded, continuing command...',
+        "There are pending nodes to be drained:",
+        " node-1",
+        "error: context deadline exceeded",
+    ], result.err

@@ -14,7 +14,7 @@ LINE = "42 (a (b) c) S 7 40 39 0 -1 4194304 1 2 3 4 50 60 70 80 20 0 1 0 12345 1
 
 
 def test_parse():
-    assert parse_stat(LINE) == Stat(42, "S", 7, 40, 39, 110, 12345, 99)
+    assert parse_stat(LINE) == Stat(42, "S", 7, 40, 39, 260, 12345, 99)
     for cut in ("", "42", "42 (sh) S 1"):
         with pytest.raises(ValueError):
             parse_stat(cut)

@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from minikctl.api.meta import Obj
 
 Answer = Callable[[Obj], Any]
-"""An AdmissionReview's request → the `response` (its uid is added), or (status, body) as it is to be sent."""
+"""A review's request → the `response` (its uid is added), or (status, body) as it is to be sent."""
 
 
 @dataclass
@@ -93,7 +93,7 @@ def _handler(server: WebhookServer) -> type[BaseHTTPRequestHandler]:
             if isinstance(answer, tuple):
                 status, body = answer
             else:
-                head = {"apiVersion": review["apiVersion"], "kind": "AdmissionReview"}
+                head = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
                 body = json.dumps({**head, "response": {"uid": review["request"]["uid"], **answer}})
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -17,8 +17,8 @@ from minikctl.api.meta import Obj, get_path
 from minikctl.api.names import qualified_name
 from minikctl.api.patch.values import ABSENT
 
-Convert = Callable[[Obj, str], Obj]
-"""(object, apiVersion wanted) → a new object of that version. Raises ApiError."""
+Convert = Callable[[list[Obj], str], list[Obj]]
+"""(objects, apiVersion wanted) → objects of that version, in order; the given ones are left alone. Raises ApiError."""
 MAX_REPLICAS = 2**31 - 1
 _OWN_FINALIZERS = ("orphan", "foregroundDeletion", "kubernetes")
 
@@ -31,9 +31,9 @@ def storage_version(crd: Obj) -> str:
     return str(next(v["name"] for v in crd["spec"]["versions"] if v.get("storage")))
 
 
-def rename(obj: Obj, api_version: str) -> Obj:
+def rename(objects: list[Obj], api_version: str) -> list[Obj]:
     """Conversion with strategy None: nothing but the apiVersion changes."""
-    return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+    return [o if o.get("apiVersion") == api_version else {**o, "apiVersion": api_version} for o in objects]
 
 
 def kinds_of(crd: Obj, convert: Convert = rename) -> list[Kind]:
@@ -70,6 +70,8 @@ def _kind(crd: Obj, version: Obj, convert: Convert, stored: Kind | None) -> Kind
         deprecation=_deprecation(version, spec["group"], names["kind"]),
         decode=strategy.decode,
         read=strategy.read,
+        read_all=strategy.read_all,
+        is_shown_slowly=convert is not rename,
         default=strategy.default,
         validate=strategy.validate,
         validate_update=strategy.validate_update,
@@ -79,8 +81,12 @@ def _kind(crd: Obj, version: Obj, convert: Convert, stored: Kind | None) -> Kind
         selectable_fields=strategy.selectable_fields,
         columns=heads,
         row=row,
-        conversion=Conversion(stored, lambda obj: convert(obj, stored.api_version), strategy.read) if stored else None,
+        conversion=_conversion(stored, convert, strategy) if stored else None,
     )
+
+
+def _conversion(stored: Kind, convert: Convert, strategy: _Strategy) -> Conversion:
+    return Conversion(stored, lambda obj: convert([obj], stored.api_version)[0], strategy.read)
 
 
 def _scale(scale: Obj | None) -> ScalePaths | None:
@@ -145,10 +151,18 @@ class _Strategy:
         reading.default(self.schema, obj)
 
     def read(self, obj: Obj) -> Obj:
-        """A stored object as this version shows it: converted, and with the defaults that came later."""
-        converted = reading.copy(self.convert(obj, self.api_version))
-        reading.default(self.schema, converted)
-        return dict(converted)
+        """A stored object as this version shows it."""
+        return self.read_all([obj])[0]
+
+    def read_all(self, objects: list[Obj]) -> list[Obj]:
+        """Stored objects, converted, with the defaults that came later and without the fields that have gone."""
+        shown: list[Obj] = []
+        for obj in self.convert(objects, self.api_version):
+            copied: Obj = reading.copy(obj)
+            reading.default(self.schema, copied)
+            reading.prune({**(self.schema or {}), "x-kubernetes-embedded-resource": True}, copied)
+            shown.append(copied)
+        return shown
 
     # ------------------------------------------------------------------ validation
 

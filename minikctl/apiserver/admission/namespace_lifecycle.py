@@ -20,7 +20,7 @@ def mutate(a: Attributes, api: Cluster) -> None:
     namespace = api.read("namespaces", "", a.namespace)
     if namespace is None:
         raise not_found("namespaces", "", a.namespace)
-    if is_deleting(namespace) and not a.subresource:
+    if is_deleting(namespace):
         why = f"unable to create new content in namespace {a.namespace} because it is being terminated"
         error = forbidden(a.kind.plural, a.kind.group, a.name, why)
         message = f"namespace {a.namespace} is being terminated"

@@ -43,9 +43,9 @@ class Resources:
         """Answer an authorized request. Raises ApiError."""
         match target.verb:
             case "get":
-                return self._get(request, target, kind)
+                return await self._read(self._get, request, target, kind)
             case "list":
-                return self._list(request, target, kind)
+                return await self._read(self._list, request, target, kind)
             case "watch":
                 return await self._watch(request, target, kind)
             case "create" | "update":
@@ -57,6 +57,14 @@ class Resources:
         raise method_not_supported(kind.plural, kind.group, target.verb)
 
     # ------------------------------------------------------------------ reading
+
+    async def _read(
+        self, read: Callable[[Request, Target, Kind], Response], request: Request, target: Target, kind: Kind
+    ) -> Response:
+        """A read; in a thread where a webhook may have to convert what is read."""
+        if not kind.is_shown_slowly:
+            return read(request, target, kind)
+        return await asyncio.get_running_loop().run_in_executor(_waiting(), partial(read, request, target, kind))
 
     def _get(self, request: Request, target: Target, kind: Kind) -> Response:
         form = negotiation.accept(request.headers.get("accept", ""))
@@ -75,7 +83,7 @@ class Resources:
             request.warnings.append(kind.deprecation)
         page = self.lister.page(self._selection(request, target, kind), Wanted.of(request.query))
         if form.shape == "Table":
-            objects = [kind.shown(item.object) for _, item in page.items]
+            objects = kind.shown_all([item.object for _, item in page.items])
             include = request.query.get("includeObject", "") or tables.METADATA
             return self._send(request, tables.table(kind, objects, self.api.clock.now(), page.metadata, include), form)
         if form.shape or not kind.shows_what_is_stored or form.media_type != negotiation.JSON or wants_pretty(request):
@@ -88,7 +96,7 @@ class Resources:
             items = [_partial(item.object, stamped=False) for _, item in page.items]
             head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
         else:
-            items = [kind.shown(item.object) for _, item in page.items]
+            items = kind.shown_all([item.object for _, item in page.items])
             head = {"kind": kind.list_kind, "apiVersion": kind.api_version}
         return {**head, "metadata": page.metadata, "items": items}
 
@@ -178,7 +186,9 @@ class Resources:
 
     async def _carried_out(self, write: Callable[..., T], *arguments: Any) -> T:
         """A write; in a thread where a webhook may have to be asked: others must not wait, and it may ask back."""
-        if not admission.may_wait(self.api):
+        about = arguments[0]
+        kind: Kind = about.kind if isinstance(about, Selection) else about
+        if not kind.is_shown_slowly and not admission.may_wait(self.api):
             return write(*arguments)
         return await asyncio.get_running_loop().run_in_executor(_waiting(), partial(write, *arguments))
 

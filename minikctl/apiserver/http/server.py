@@ -35,14 +35,16 @@ IDLE = 120.0
 close first, and no request meets a connection that is just being closed."""
 FAREWELL = 3
 """Seconds that running requests get after SIGTERM."""
-MOST_HEADERS = 1 << 20
+LONGEST_HEAD = 1 << 20
+"""Bytes of a request before its body, as in Go's server."""
+MOST_HEADERS = 2000
 
 
 class Protocol(HttpToolsProtocol):
     """One connection. Adds deadlines, a limit for headers, and the client's certificate in `scope["state"]`."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _head_size = 0
+    _head_size = _headers = 0
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_size = 0
+        self._head_size = self._headers = 0
         self._expect(PATIENCE)
 
     def on_url(self, url: bytes) -> None:
@@ -94,8 +96,9 @@ class Protocol(HttpToolsProtocol):
 
     def _measure(self, *parts: bytes) -> None:
         """Raises ValueError, which ends the connection with a 400."""
+        self._headers += 1
         self._head_size += sum(len(p) for p in parts)
-        if self._head_size > MOST_HEADERS:
+        if self._head_size > LONGEST_HEAD or self._headers > MOST_HEADERS:
             raise ValueError("request header fields too large")
 
     def _expect(self, seconds: float | None) -> None:

@@ -67,6 +67,7 @@ class Encoder:
         self._kind, self._form, self._include, self._clock = selection.kind, form, include, clock
         self._plain = not form.shape and self._kind.shows_what_is_stored
         self._headed = False
+        self.is_slow = selection.kind.is_shown_slowly
 
     def event(self, event_type: str, item: Item) -> bytes:
         if self._plain:
@@ -137,7 +138,7 @@ async def stream(cache: WatchCache, selection: Selection, wanted: Wanted, encode
         seen = rv
         try:
             if first:
-                yield b"".join(encoder.event(e, item) for e, item in first)
+                yield await _encoded(encoder, first)
             if wanted.initial and wanted.bookmarks:
                 yield encoder.bookmark(seen, initial_end=True)
             deadline = loop.time() + wanted.seconds
@@ -155,11 +156,22 @@ async def stream(cache: WatchCache, selection: Selection, wanted: Wanted, encode
                 batch = watcher.take()
                 if batch:
                     seen = batch[-1][1].rv
-                    yield b"".join(encoder.event(e, item) for e, item in batch)
+                    yield await _encoded(encoder, batch)
                 if watcher.expired:
                     yield encoder.line(ERROR, gone("too old resource version").status)
                     return
+        except ApiError as e:  # a webhook could not convert
+            yield encoder.line(ERROR, e.status)
         finally:
             cache.close(watcher)
 
     return lines()
+
+
+async def _encoded(encoder: Encoder, events: list[tuple[str, Item]]) -> bytes:
+    """Events as lines; made in a thread where a webhook may have to be asked."""
+
+    def encoded() -> bytes:
+        return b"".join(encoder.event(e, item) for e, item in events)
+
+    return await asyncio.to_thread(encoded) if encoder.is_slow else encoded()

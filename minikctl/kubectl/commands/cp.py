@@ -260,5 +260,6 @@ COMMAND = Command(
             help="How often to take up a copy from a container again that broke off; negative for without end.",
         ),
     ),
+    complete="copied",
     run=run,
 )

@@ -270,7 +270,7 @@ COMMAND = Command(
         Option("copy-to", help="Make a copy of the pod with this name."),
         Option("custom", help="A file with a part of a container that is applied over the profile.", complete="files"),
         Option("env", ARRAY, help="Environment variables, KEY=VALUE."),
-        Option("filename", LIST, short="f", help="A file with the object to debug.", complete="files"),
+        Option("filename", LIST, short="f", help="A file with the object to debug.", complete="manifests"),
         Option("image", help="The image of the container."),
         Option("image-pull-policy", help="When to pull the image.", complete=PULL_POLICIES),
         Option("keep-annotations", BOOL, help="A copy keeps the annotations."),
@@ -291,5 +291,6 @@ COMMAND = Command(
         Option("target", help="The container whose processes an ephemeral container is to see."),
         Option("tty", BOOL, short="t", help="Give the container a terminal."),
     ),
+    complete="resources",
     run=run,
 )

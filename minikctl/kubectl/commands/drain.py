@@ -7,7 +7,7 @@ from minikctl.api.selectors import SelectorError, parse_label_selector
 from minikctl.kubectl import nodes
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.common_options import CHUNK_SIZE
-from minikctl.kubectl.draining import Drainer
+from minikctl.kubectl.draining import Drainer, Single
 from minikctl.kubectl.dry_run import CLIENT, DRY_RUN, strategy
 from minikctl.kubectl.flags import BOOL, DURATION, INT, Option
 from minikctl.kubectl.printers import printer
@@ -30,14 +30,14 @@ def run(call: Invocation) -> None:
         if not wrong:
             printer(call, "drained", dry_run=dry_run)(target.obj or {}, target.kind)
             continue
-        text = str(wrong[0]) if len(wrong) == 1 else f"[{', '.join(map(str, wrong))}]"
+        text = _joined(wrong)
         call.err(f'error: unable to drain node "{target.name}" due to error: {text}, continuing command...')
         remaining.append((target.name, text, wrong))
     if remaining:
         call.err("There are pending nodes to be drained:")
         for name, _, _ in remaining:
             call.err(f" {name}")
-        for text in map(str, remaining[0][2]) if len(remaining) == 1 else [t for _, t, _ in remaining]:
+        for text in map(_last_word, remaining[0][2]) if len(remaining) == 1 else [t for _, t, _ in remaining]:
             call.err(text)
         raise Exit(1)
 
@@ -57,11 +57,19 @@ def _drain(call: Invocation, target: Target, dry_run: str) -> list[Exception]:
     if problems:
         pending, _, _ = drainer.pods_of(target.name)
         if pending:
-            why = "; ".join(map(str, problems))
+            why = _joined(problems)
             call.err(f'There are pending pods in node "{target.name}" when an error occurred: {why}')
             for pod in pending:
                 call.err(f"pod/{pod['metadata']['name']}")
     return problems
+
+
+def _last_word(problem: Exception) -> str:
+    return f"error: {problem}" if isinstance(problem, Single) else str(problem)
+
+
+def _joined(problems: list[Exception]) -> str:
+    return str(problems[0]) if len(problems) == 1 else f"[{', '.join(map(str, problems))}]"
 
 
 def _name(pod: Obj) -> str:

@@ -145,5 +145,6 @@ COMMAND = Command(
         ),
         pod_of.RUNNING_TIMEOUT,
     ),
+    complete="pods+ports",
     run=run,
 )

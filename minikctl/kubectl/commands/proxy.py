@@ -144,7 +144,7 @@ COMMAND = Command(
         Option("reject-methods", default="^$", help="Regular expressions for HTTP methods to reject."),
         Option("reject-paths", default=REJECTED, help="Regular expressions for paths to reject, accepted ones too."),
         Option("unix-socket", short="u", help="A Unix socket to listen on instead of a port."),
-        Option("www", short="w", help="A folder of static files to serve as well.", complete="files"),
+        Option("www", short="w", help="A folder of static files to serve as well.", complete="folders"),
         Option("www-prefix", short="P", default="/static/", help="The prefix to serve static files under."),
     ),
     run=run,

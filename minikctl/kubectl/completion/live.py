@@ -135,6 +135,20 @@ def _pods_ports(call: Invocation, about: str, word: str) -> Reply:
     return [f"{local or p}:{p}" for p in ports], NO_FILES
 
 
+def _copied(call: Invocation, about: str, word: str) -> Reply:
+    """One end of a copy: `NAMESPACE/POD:` or `POD:`, or a file, which the shell knows."""
+    if call.args or word[:1] in ("/", ".", "~") or ":" in word:
+        return [], NO_SPACE
+    where, slash, _ = word.partition("/")
+    if slash:
+        pods = call.client.list("pods", where)["items"] if _has_cluster(call) else []
+        return sorted(f"{where}/{p['metadata']['name']}:" for p in pods), NO_SPACE
+    found = [f"{n}/" for n in names_of(call, "namespaces")] + [f"{n}:" for n in names_of(call, "pods")]
+    if not word:
+        found += ["./", "/"]
+    return found, NO_SPACE
+
+
 def _containers(call: Invocation, about: str, word: str) -> list[str]:
     if not call.args or not _has_cluster(call):
         return []
@@ -173,6 +187,7 @@ KINDS_OF_WORDS: dict[str, Callable[[Invocation, str, str], Reply | list[str]]] =
     "pods": _pods,
     "pods+containers": _pods_containers,
     "pods+ports": _pods_ports,
+    "copied": _copied,
     "containers": _containers,
     "namespaces": lambda call, _about, word: _value(call, "namespaces", word),
     "value": _value,

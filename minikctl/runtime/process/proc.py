@@ -26,7 +26,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """One line of /proc/<pid>/stat. CPU in ticks, resident memory in pages."""
+    """One line of /proc/<pid>/stat. CPU in ticks, its own and that of children that have ended; memory in pages."""
 
     pid: int
     state: str
@@ -58,7 +58,7 @@ def parse_stat(line: str) -> Stat:
         parent=int(fields[1]),
         group=int(fields[2]),
         session=int(fields[3]),
-        cpu=int(fields[11]) + int(fields[12]),
+        cpu=sum(int(f) for f in fields[11:15]),
         started=int(fields[19]),
         resident=int(fields[21]),
     )

@@ -5,17 +5,23 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from random import Random
 
 import httpx
 import pytest
 
+from minikctl.apiserver import kubelet_client
 from minikctl.kubelet.agent import kill_everything
+from minikctl.util.sockets import listen_unix
 from minikctl.util.spdy import Data, Ping, Reset, SynReply, SynStream
 from tests.kubelet.test_process_agent import Running
 from tests.runtime.conftest import processes_of, until
+from tests.support.cluster import TestCluster
 from tests.support.http import serving
 from tests.support.websocket import opened, refused
 
@@ -79,8 +85,6 @@ def served(tmp_path_factory) -> Iterator[Served]:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as s:
         return int(s.getsockname()[1])
 
@@ -412,3 +416,87 @@ def test_port_forward_refused(served):
     assert refused(served.url, f"{PODS}/missing/portforward", TUNNEL)["message"] == 'pods "missing" not found'
     nowhere = refused(served.url, f"{PODS}/nowhere/portforward", TUNNEL)
     assert nowhere["message"] == "pod nowhere does not have a host assigned"
+
+
+# ---------------------------------------------------------------------- kubelets that fail
+
+
+@pytest.fixture
+def silent(tmp_path) -> Iterator[tuple[str, httpx.Client, socket.socket]]:
+    """A pod on a node whose kubelet takes connections and says nothing."""
+    cluster = TestCluster(tmp_path / "state", live=True)
+    spec = {"nodeName": "node-1", "containers": [{"name": "app", "image": "busybox"}]}
+    cluster.client.create("pods", {"metadata": {"name": "web"}, "spec": spec}, "default")
+    path = kubelet_client.socket_path(cluster.root, "node-1")
+    path.parent.mkdir(exist_ok=True)
+    listener = listen_unix(path)
+    with listener, serving(cluster) as url, httpx.Client(base_url=url, timeout=20) as http:
+        yield url, http, listener
+    cluster.close()
+
+
+def test_a_kubelet_that_does_not_answer(silent, monkeypatch):
+    url, http, _ = silent
+    monkeypatch.setattr(kubelet_client, "ANSWER", 0.1)
+    found = http.get(f"{PODS}/web/log")
+    where = 'Get "https://node-1:10250/containerLogs/default/web/app": i/o timeout'
+    assert (found.status_code, found.json()["message"]) == (500, where)
+    with opened(url, f"{PODS}/web/exec", V5, command="date", stdout="true") as session:
+        assert session.end()[2]["message"] == "Internal error occurred: error dialing backend: i/o timeout"
+    assert http.get("/readyz").status_code == 200
+
+
+def test_a_kubelet_that_hangs_up(silent):
+    url, http, listener = silent
+
+    def hang_up():
+        for _ in range(2):
+            listener.accept()[0].close()
+
+    thread = threading.Thread(target=hang_up)
+    thread.start()
+    assert http.get(f"{PODS}/web/log").json()["message"].endswith('web/app": EOF')
+    with opened(url, f"{PODS}/web/exec", V5, command="date", stdout="true") as session:
+        assert session.end()[2]["message"] == "Internal error occurred: error dialing backend: EOF"
+    assert http.get("/readyz").status_code == 200
+    thread.join(5)
+
+
+def test_no_kubelet(silent):
+    _, http, listener = silent
+    listener.close()
+    found = http.get(f"{PODS}/web/log").json()
+    assert found["code"] == 500 and "connect: connection refused" in found["message"]
+
+
+# ---------------------------------------------------------------------- many, and rubbish
+
+
+def test_many_sessions_at_once(served):
+    with ThreadPoolExecutor(25) as pool:
+
+        def one(number: int) -> bytes:
+            with served.exec("sh", "-c", f"read x; echo {number} $x", stdin="true") as session:
+                session.send(0, "said\n")
+                return session.end()[0]
+
+        found = list(pool.map(one, range(50)))
+    assert found == [f"{i} said\n".encode() for i in range(50)]
+
+
+@pytest.mark.parametrize("path", [f"{PODS}/web/exec", f"{PODS}/web/attach", f"{PODS}/listens/portforward"])
+def test_random_bytes_break_nothing(served, path):
+    from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+    random = Random(7)
+    for protocol in (V5, V4, TUNNEL, "", "base64.channel.k8s.io"):
+        try:
+            with opened(served.url, path, protocol, command="cat", stdin="1", stdout="1", ports="8080") as session:
+                for _ in range(20):
+                    data = random.randbytes(random.randrange(1, 200))
+                    session.connection.send(data if random.random() < 0.8 else data.decode("latin-1"))
+        except (ConnectionClosed, InvalidStatus):
+            pass
+    assert served.http.get("/readyz").status_code == 200
+    with served.exec("echo", "fine") as session:
+        assert session.end()[0] == b"fine\n"

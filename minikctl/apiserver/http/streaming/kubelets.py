@@ -21,11 +21,13 @@ async def open_call(api: APIServer, call: Call) -> AsyncFrames:
     """Connect and have the request accepted. Raises ApiError."""
     frames = await AsyncFrames.over(await asyncio.to_thread(kubelet_client.dial, api, call))
     try:
-        await frames.send_line(dict(call.request))
-        answer = await frames.recv_line()
-    except (OSError, FrameError):
+        async with asyncio.timeout(kubelet_client.ANSWER):
+            await frames.send_line(dict(call.request))
+            answer = await frames.recv_line()
+    except (OSError, FrameError) as e:
         frames.close()
-        raise kubelet_client.unreachable(call.node, call.where, "EOF") from None
+        why = "i/o timeout" if isinstance(e, TimeoutError) else "EOF"
+        raise kubelet_client.unreachable(call.node, call.where, why) from None
     except asyncio.CancelledError:
         frames.close()
         raise
