@@ -129,7 +129,7 @@ class KindCache:
         self._sorted = None
         self._history.clear()
         self._complete_after = listing.rv
-        self.changed_rv = max((i.rv for i in self._items.values()), default=0)
+        self.changed_rv = listing.rv  # the last change may have been a deletion, of which nothing is left to see
         for watcher in self._watchers:
             watcher.expired = True
         self.flush()

@@ -22,9 +22,7 @@ from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
 Json = Any
-MERGE, STRATEGIC, APPLY = (
-    f"application/{kind}+json" for kind in ("merge-patch", "strategic-merge-patch", "apply-patch")
-)
+MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 _numbers = itertools.count(1)
 
 

@@ -181,7 +181,7 @@ class Application:
         parts = path.strip("/").split("/")
         if parts in (["api"], ["apis"]):
             core = parts == ["api"]
-            if "as=APIGroupDiscoveryList" in request.headers.get("accept", ""):
+            if negotiation.wants_aggregated(request.headers.get("accept", "")):
                 response = json_response(request, discovery.aggregated(kinds, core=core))
                 response.media_type = DISCOVERY_V2
                 return response

@@ -56,6 +56,20 @@ def accept(header: str, *, shapes: bool = True) -> Form:
     raise ApiError(406, "NotAcceptable", f"only the following media types are accepted: {ACCEPTED}")
 
 
+def wants_aggregated(header: str) -> bool:
+    """Whether discovery is asked for in one document (apidiscovery.k8s.io/v2), before any other form that we have."""
+    for part in header.split(","):
+        kind, parameters = parse_media_type(part)
+        if kind not in (JSON, "*/*", "application/*"):
+            continue
+        if "as" not in parameters:
+            return False
+        wanted = tuple(parameters.get(k) for k in ("g", "v", "as"))
+        if wanted == ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList"):
+            return True
+    return False
+
+
 def body_type(header: str) -> str:
     """JSON, YAML or PROTOBUF for the content type of a request body. Raises ApiError 415."""
     kind, _ = parse_media_type(header or JSON)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -143,9 +144,9 @@ def make_etc(folder: Path) -> Path:
     """The /etc that all containers have underneath; made once and then left alone. Raises OSError."""
     if folder.is_dir():
         return folder
-    scratch = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    scratch.chmod(0o755)
     for name in FROM_ETC:
         _copy(Path("/etc") / name, scratch / name)
     _write(scratch / "passwd", "".join(f"{n}:x:{i}:{i}:{n}:{h}:{s}\n" for n, i, h, s in USERS), 0o644)

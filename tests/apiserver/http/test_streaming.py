@@ -119,11 +119,11 @@ def test_logs_that_are_followed_come_as_they_are_written(served):
 
 
 def test_a_follower_that_goes_away_is_noticed(served):
-    before = _threads("kubelet-request")
+    until(lambda: _threads("kubelet-request") == 0, "earlier requests are over")
     with served.http.stream("GET", f"{PODS}/web/log", params={"follow": "true"}) as response:
         assert next(response.iter_text()) == "one\ntwo\nthree\n"
-        assert _threads("kubelet-request") == before + 1
-    until(lambda: _threads("kubelet-request") == before, "the kubelet's thread ends")
+        assert _threads("kubelet-request") == 1
+    until(lambda: _threads("kubelet-request") == 0, "the kubelet's thread ends")
 
 
 def _threads(name: str) -> int:
@@ -392,9 +392,9 @@ def test_rubbish_instead_of_spdy(served):
 
     for rubbish in ("text", b"\x80\2\0\1\0\0\0\0", b"\xff" * 64):
         with opened(served.url, f"{PODS}/listens/portforward", TUNNEL) as session:
-            session.connection.send(rubbish)
-            session.connection.send(b"\x80\3\0\1\0\xff\xff\xff")
             with pytest.raises(ConnectionClosed):
+                session.connection.send(rubbish)
+                session.connection.send(b"\x80\3\0\1\0\xff\xff\xff")
                 session.recv()
             assert session.connection.close_code == 1002
 
