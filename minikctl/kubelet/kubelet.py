@@ -17,6 +17,7 @@ from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import node as nodes
 from minikctl.kubelet.backoff import BackOff
+from minikctl.kubelet.hooks import Hooks
 from minikctl.kubelet.images import ImageManager
 from minikctl.kubelet.machine import Machine
 from minikctl.kubelet.node import NodeConfig
@@ -81,6 +82,7 @@ class Kubelet:
         self.backoff = BackOff()
         self.volumes = VolumeManager(self.client, self.clock)
         self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
+        self.hooks = Hooks(runtime, self.clock, self._enqueue, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
@@ -117,6 +119,7 @@ class Kubelet:
         """Let go of everything; containers run on."""
         self._stop_reflecting()
         self.probes.stop()
+        self.hooks.stop()
         self.runtime.stop()
         self.recorder.stop()
 

@@ -25,6 +25,7 @@ from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
     EXITED,
     READY,
+    ContainerConfig,
     ContainerStatus,
     Mount,
     PodState,
@@ -117,6 +118,26 @@ class PodSync:
         except OSError as e:
             raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
 
+    def _with_last_words(self, record: PodRecord, start: Start, config: ContainerConfig) -> ContainerConfig:
+        """A file at terminationMessagePath that outlives the container. Raises ConfigError."""
+        folder = self.runtime.pod_folder(uid(record.pod))
+        if folder is None:
+            return config
+        place = start.spec.get("terminationMessagePath") or "/dev/termination-log"
+        path = folder / "termination" / f"{start.spec['name']}-{start.attempt}"
+        try:
+            path.parent.mkdir(exist_ok=True, mode=0o755)
+            path.write_bytes(b"")
+            path.chmod(0o666)
+        except OSError as e:
+            raise ConfigError(f"cannot write {path}: {e.strerror}") from None
+        return replace(
+            config,
+            mounts=(*config.mounts, Mount(str(path), place)),
+            termination_log=str(path),
+            termination_from_output=start.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError",
+        )
+
     def _resize(self, record: PodRecord, state: PodState) -> float | None:
         """Grant the resources that the pod asks for, if the node has them; seconds until it is worth asking again."""
         pod = record.pod
@@ -168,7 +189,7 @@ class PodSync:
             grace = get_path(record.pod, "spec", "terminationGracePeriodSeconds", default=30)
             record.stopping[kill.container_id] = float(grace)
             self._container_event(record.pod, kill.name, NORMAL, "Killing", kill.message)
-            self.runtime.stop_container(kill.container_id, float(grace))
+            self._stop_container(record.pod, kill.name, kill.container_id, float(grace))
 
     # ------------------------------------------------------------------ starting one container
 
@@ -208,6 +229,7 @@ class PodSync:
                     self._facts(state),
                     lambda env: self._mounts(record, start, state, env),
                 )
+                config = self._with_last_words(record, start, config)
             except ConfigError as e:
                 self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
                 raise NotStarted("CreateContainerConfigError", str(e), retry=RETRY) from None
@@ -225,6 +247,7 @@ class PodSync:
             self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
             raise NotStarted("RunContainerError", str(e), retry=RETRY) from None
         self._container_event(pod, container, NORMAL, "Started", "Container started")
+        self.kubelet.hooks.started(pod, start.spec, container_id)
 
     def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
         """Hold back a container that failed, longer each time. Raises NotStarted."""
@@ -258,10 +281,13 @@ class PodSync:
                 self._container_event(record.pod, container.name, NORMAL, "Killing", text)
             if given is None or grace < given:
                 record.stopping[container.id] = grace
-                self.runtime.stop_container(container.id, grace)
+                self._stop_container(record.pod, container.name, container.id, grace)
         if running and self.runtime.simulated:
             return not any(c.is_running for c in self.runtime.pod_state(uid(record.pod)).containers)
         return not running
+
+    def _stop_container(self, pod: Obj, container: str, container_id: str, grace: float) -> None:
+        self.kubelet.hooks.stop_container(pod, pod_worker.spec_of(pod, container), container_id, grace)
 
     def _settle(self, record: PodRecord, state: PodState) -> float | None:
         """A pod that has ended and is not deleted: nothing may run; logs and statuses stay."""
@@ -315,7 +341,12 @@ class PodSync:
 
     def _health(self, record: PodRecord) -> Health:
         found = self.kubelet.probes.health(record.pod)
-        return replace(found, restarting=frozenset(record.restarting), resized=frozenset(record.resized))
+        return replace(
+            found,
+            unstarted=found.unstarted | self.kubelet.hooks.starting(),
+            restarting=frozenset(record.restarting),
+            resized=frozenset(record.resized),
+        )
 
     def _deadline(self, pod: Obj) -> float | None:
         started = get_path(pod, "status", "startTime")

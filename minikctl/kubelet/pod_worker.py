@@ -73,6 +73,12 @@ def init_containers_of(pod: Obj) -> list[Obj]:
     return pod["spec"].get("initContainers") or []
 
 
+def spec_of(pod: Obj, container: str) -> Obj | None:
+    """The container of that name, whatever sort it is."""
+    everyone = [*containers_of(pod), *init_containers_of(pod), *ephemeral_containers_of(pod)]
+    return next((c for c in everyone if c["name"] == container), None)
+
+
 def ephemeral_containers_of(pod: Obj) -> list[Obj]:
     return pod["spec"].get("ephemeralContainers") or []
 

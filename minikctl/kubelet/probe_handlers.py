@@ -1,4 +1,4 @@
-"""How one probe is made: a command in the container, an HTTP request, a TCP connection.
+"""How one probe is made: a command in the container, an HTTP request, a TCP connection, a gRPC health check.
 
 Messages are those that Kubernetes users know from Go's net packages. Source: kubelet `prober/prober.go`, `pkg/probe`.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
 
 from minikctl.api.meta import Obj
 from minikctl.runtime.interface import ContainerStatus, Runtime, RuntimeFailure
@@ -71,8 +70,25 @@ def _tcp(runtime: Runtime, sandbox: str, host: str, port: int, _action: Obj, tim
     return Outcome(True)
 
 
-def _grpc(*_args: Any) -> Outcome:
-    return Outcome(None, "gRPC probes are not supported yet")
+def _grpc(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, timeout: float) -> Outcome:
+    from minikctl.kubelet import grpc_health
+
+    address, service = f"{host}:{port}", str(action.get("service") or "")
+    try:
+        with runtime.dial(sandbox, host, port, timeout) as sock:
+            sock.settimeout(timeout)
+            status = grpc_health.check(sock, address, service, USER_AGENT)
+    except grpc_health.GrpcFailure as e:
+        if e.code == grpc_health.UNIMPLEMENTED:
+            text = f"error: this server does not implement the grpc health protocol (grpc.health.v1.Health): {e}"
+            return Outcome(False, text)
+        return Outcome(False, f"error: health rpc probe failed: rpc error: code = {e.code} desc = {e}")
+    except OSError as e:
+        text = f'timeout: failed to connect service "{address}" within {timeout:g}s: {dial_error(host, port, e)}'
+        return Outcome(False, text)
+    if status != "SERVING":
+        return Outcome(False, f'service unhealthy (responded with "{status}")')
+    return Outcome(True, "service healthy")
 
 
 def _http(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, timeout: float) -> Outcome:

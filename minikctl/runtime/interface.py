@@ -120,6 +120,10 @@ class ContainerConfig:
     spec_hash: str = ""
     init: bool = False
     security: Security = Security()
+    termination_log: str = ""
+    """A file of the host's into which the container may write why it ended."""
+    termination_from_output: bool = False
+    """Where it wrote nothing and failed, the end of its output is taken instead."""
 
 
 @dataclass(frozen=True, slots=True)

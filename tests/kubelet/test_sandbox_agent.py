@@ -11,7 +11,7 @@ from minikctl.api.meta import condition_is
 from minikctl.kubelet.agent import RUNTIME, kill_everything
 from minikctl.runtime.sandbox import bwrap
 from tests.kubelet.test_process_agent import Running, first, terminated, waiting
-from tests.runtime.conftest import processes_of
+from tests.runtime.conftest import processes_of, until
 
 
 @pytest.fixture
@@ -83,3 +83,56 @@ def test_hosts_and_host_name(node: Running) -> None:
     pod = node.wait(lambda p: bool(terminated(first(p))))
     node.said("own")
     assert terminated(first(pod))["exitCode"] == 0 and not condition_is(pod, "Ready")
+
+
+def message(pod: dict) -> str:
+    return terminated(first(pod)).get("message", "")
+
+
+def test_termination_messages(node: Running) -> None:
+    script = "echo said; printf 'why it ended' >/dev/termination-log; exit 1"
+    fallback = {"terminationMessagePolicy": "FallbackToLogsOnError"}
+    node.create("file", command=shell(script), policy="Never", **fallback)
+    node.create("output", command=shell("echo one; echo two; exit 1"), policy="Never", **fallback)
+    node.create("fine", command=shell("echo one; exit 0"), policy="Never", **fallback)
+    node.create("own", command=shell("echo mine >/tmp/why"), policy="Never", terminationMessagePath="/tmp/why")
+    expected = {"file": "why it ended", "output": "one\ntwo\n", "fine": "", "own": "mine\n"}
+    for name, text in expected.items():
+        assert message(node.wait(lambda p: bool(terminated(first(p))), name=name)) == text
+
+
+def test_hooks(node: Running) -> None:
+    lifecycle = {
+        "postStart": {"exec": {"command": shell("sleep 0.3; echo started >/data/log")}},
+        "preStop": {"exec": {"command": shell("echo stopping >>/data/log")}},
+    }
+    script = "trap 'echo term >>/data/log; cp /data/log /keep/log; exit 0' TERM; while :; do sleep 0.02; done"
+    kept = node.root.parent / "kept"
+    kept.mkdir()
+    node.create(
+        command=shell(script),
+        lifecycle=lifecycle,
+        volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "keep", "mountPath": "/keep"}],
+        spec={"volumes": [{"name": "data", "emptyDir": {}}, {"name": "keep", "hostPath": {"path": str(kept)}}]},
+    )
+    node.wait(lambda p: "running" in first(p)["state"] and not first(p)["ready"])  # postStart sleeps
+    node.ready()
+    node.client.delete("pods", "web", "default")
+    until(lambda: node.pod() is None)
+    assert (kept / "log").read_text() == "started\nstopping\nterm\n"
+
+
+def test_a_failing_post_start_hook_ends_the_container(node: Running) -> None:
+    node.create(policy="Never", lifecycle={"postStart": {"exec": {"command": ["false"]}}})
+    node.wait(lambda p: bool(terminated(first(p))))
+    reasons = [event for event in node.events() if event[0] in ("FailedPostStartHook", "Killing")]
+    assert reasons == [("FailedPostStartHook", "PostStartHook failed"), ("Killing", "FailedPostStartHook")]
+
+
+def test_a_pre_stop_hook_that_takes_too_long(node: Running) -> None:
+    node.create(
+        lifecycle={"preStop": {"exec": {"command": ["sleep", "100"]}}}, spec={"terminationGracePeriodSeconds": 1}
+    )
+    node.ready()
+    node.client.delete("pods", "web", "default")
+    until(lambda: node.pod() is None, seconds=8)

