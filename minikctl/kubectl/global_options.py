@@ -68,7 +68,7 @@ def request_timeout(call: Invocation) -> float | None:
         seconds = float(int(text)) if re.fullmatch("[0-9]+", text) else parse_go_duration(text)
     except ValueError:
         raise UsageError(
-            "invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by "
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by "
             "a corresponding time unit (e.g. 1s | 2m | 3h)"
         ) from None
     return seconds or None
