@@ -16,7 +16,7 @@ from minikctl.api.meta import Obj
 from minikctl.apiserver import admission, patching
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache
-from minikctl.apiserver.http import negotiation, watches
+from minikctl.apiserver.http import list_options, negotiation, watches
 from minikctl.apiserver.http.lists import Lister, Page, Wanted
 from minikctl.apiserver.http.messages import Request, Response, json_response, wants_pretty
 from minikctl.apiserver.http.negotiation import Form
@@ -68,6 +68,7 @@ class Resources:
 
     def _get(self, request: Request, target: Target, kind: Kind) -> Response:
         form = negotiation.accept(request.headers.get("accept", ""))
+        list_options.check_get(request.query, self.api.store.current_rv)
         obj = self.api.get(kind, target.namespace, target.name, request.context(), target.subresource)
         return self._object(request, kind, obj, form)
 
