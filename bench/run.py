@@ -7,15 +7,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import measure
+from bench import api_server, measure
+
+ALL = (*measure.ALL, *api_server.ALL)
 
 
 def main(words: list[str]) -> int:
     from tabulate import tabulate
 
-    chosen = [m for m in measure.ALL if not words or m.__name__ in words]
+    chosen = [m for m in ALL if not words or m.__name__ in words]
     if not chosen:
-        sys.stderr.write(f"there are: {' '.join(m.__name__ for m in measure.ALL)}\n")
+        sys.stderr.write(f"there are: {' '.join(m.__name__ for m in ALL)}\n")
         return 2
     figures: list[measure.Figure] = []
     for number, take in enumerate(chosen, 1):

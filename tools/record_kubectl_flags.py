@@ -4,7 +4,7 @@
     record_kubectl_flags.py /path/to/kubectl
 
 Everything is read from its own help. `commands` maps `create secret tls` to its flags, name → [shorthand, default as the
-help shows it], and to its aliases; `options` are the flags of all commands.
+help shows it], to its aliases and its usage line; `options` are the flags of all commands.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def walk(kubectl: str, words: list[str], out: dict[str, Any]) -> None:
     text = help_of(kubectl, *words, "--help")
     own = flags(text)
     aliases = [a.strip() for a in section(text, "Aliases").split(",")][1:]
-    out[" ".join(words)] = {"flags": own, "aliases": aliases}
+    usage = section(text, "Usage").strip()
+    out[" ".join(words)] = {"flags": own, "aliases": aliases, "usage": usage}
     for name in COMMAND.findall(section(text, "Available Commands")):
         walk(kubectl, [*words, name], out)
 

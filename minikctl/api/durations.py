@@ -55,7 +55,10 @@ def since(text: str | None, now: datetime) -> str:
 
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_UNIT = re.compile(r"[^0-9.]+")
+_LONGEST = 2**63 / 1e9
+"""Seconds that Go's nanoseconds can hold."""
 
 
 def parse_go_duration(text: str) -> float:
@@ -64,13 +67,17 @@ def parse_go_duration(text: str) -> float:
     if body == "0":
         return 0.0
     position, total = 0, 0.0
-    for m in _PART.finditer(body):
-        if m.start() != position:
+    while position < len(body):
+        number = _NUMBER.match(body, position)
+        if number is None:
             break
-        position, total = m.end(), total + float(m[1]) * _UNITS[m[2]]
-    if not body or position != len(body):
-        if re.fullmatch(r"[0-9.]+", body):
+        unit = _UNIT.match(body, number.end())
+        if unit is None:
             raise ValueError(f'time: missing unit in duration "{text}"')
+        if unit[0] not in _UNITS:
+            raise ValueError(f'time: unknown unit "{unit[0]}" in duration "{text}"')
+        position, total = unit.end(), total + float(number[0]) * _UNITS[unit[0]]
+    if not body or position != len(body) or total > _LONGEST:
         raise ValueError(f'time: invalid duration "{text}"')
     return -total if text.startswith("-") else total
 

@@ -176,6 +176,8 @@ class Kind:
     """Whether reading and conversion may ask somebody else and wait."""
     update_is_validated_whole: bool = False
     """Whether `validate_update` and `validate_status_update` check everything, and `validate` is for new objects only."""
+    refuses_creation: str = ""
+    """Why there can be no new objects: the definition is on its way out."""
     conversion: Conversion | None = None
     """Set when objects of this version are kept as another kind's; its strategy then only decodes and defaults."""
 

@@ -11,7 +11,9 @@ from functools import lru_cache
 
 NANO = 10**9
 MESSAGE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-_FORM = re.compile(r"^([+-]?)([0-9]*)(?:\.([0-9]*))?((?:[KMGTPE]i)|[numkMGTPE]|[eE][-+]?[0-9]+)?$")
+BAD_SUFFIX = "unable to parse quantity's suffix"
+_FORM = re.compile(r"^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:(?<=[a-zA-Z])[-+])?[0-9]*)$")
+_EXPONENT = re.compile(r"[eE][-+]?[0-9]+")
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX = {e: s for s, e in _DECIMAL.items()}
@@ -22,21 +24,18 @@ _LARGEST = (2**63 - 1) * NANO
 class QuantityError(ValueError):
     """The text is no quantity; the message is the API server's."""
 
-    def __init__(self) -> None:
-        super().__init__(MESSAGE)
+    def __init__(self, message: str = MESSAGE) -> None:
+        super().__init__(message)
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[int, str]:
     """(nano-units, format) where format is "binary", "decimal" or "exponent"."""
-    m = _FORM.match(text)
-    if not m or not (m[2] or m[3]):
-        raise QuantityError
-    digits, suffix = m[2] + (m[3] or ""), m[4] or ""
-    numerator, scale = int(digits), -len(m[3] or "")
+    negative, whole, fraction, suffix = _parts(text)
+    numerator, scale = int(whole + fraction), -len(fraction)
     if suffix in _BINARY:
         style, numerator = "binary", numerator * 1024 ** _BINARY[suffix]
-    elif suffix[:1] in ("e", "E") and len(suffix) > 1:
+    elif _EXPONENT.fullmatch(suffix):
         style, scale = "exponent", scale + int(suffix[1:])
     else:
         style, scale = "decimal", scale + _DECIMAL[suffix]
@@ -44,8 +43,19 @@ def _parse(text: str) -> tuple[int, str]:
         raise QuantityError
     scale += 9
     nano = numerator * 10**scale if scale >= 0 else -(-numerator // 10**-scale)
-    nano = min(nano, _LARGEST)
-    return (-nano if m[1] == "-" else nano), style
+    nano = min(nano, _LARGEST) if style == "binary" else nano
+    return (-nano if negative else nano), style
+
+
+def _parts(text: str) -> tuple[bool, str, str, str]:
+    """(whether it is negative, digits before the point, digits behind it, suffix)."""
+    m = _FORM.match(text)
+    if not m or text in ("", "+", "-"):
+        raise QuantityError
+    suffix = m[4]
+    if suffix not in _BINARY and suffix not in _DECIMAL and not _EXPONENT.fullmatch(suffix):
+        raise QuantityError(BAD_SUFFIX)
+    return m[1] == "-", m[2].lstrip("0") or "0", m[3] or "", suffix
 
 
 def parse(text: str | int | float) -> int:
@@ -73,7 +83,26 @@ def _text(quantity: str | int | float) -> str:
 
 def canonical(text: str | int | float) -> str:
     """The form in which Kubernetes stores and prints a quantity: `0.5` → `500m`, `1024Mi` → `1Gi`."""
-    return format_nano(*_parse(_text(text)))
+    given = _text(text)
+    return given if _is_canonical(given) else format_nano(*_parse(given))
+
+
+_DIGITS = 18
+"""More digits than Kubernetes looks at before it computes."""
+
+
+def _is_canonical(text: str) -> bool:
+    """What Kubernetes takes for canonical without computing it: `01`, `1.500` and `1.123456789k` pass, too."""
+    _negative, whole, fraction, suffix = _parts(text)
+    digits = whole + fraction
+    if suffix in _BINARY:
+        power = _BINARY[suffix]
+        return not fraction and len(whole) + 3 * power < 15 and int(whole) & 7 != 0
+    exponent = int(suffix[1:]) if _EXPONENT.fullmatch(suffix) else _DECIMAL[suffix]
+    scale = exponent - len(fraction)
+    if len(digits) > _DIGITS or scale < -9:
+        return False
+    return scale % 3 == 0 and not digits.endswith("000") and digits[0] != "0"
 
 
 def format_nano(nano: int, style: str = "decimal") -> str:
@@ -87,7 +116,7 @@ def format_nano(nano: int, style: str = "decimal") -> str:
             amount, power = amount // 1024, power + 1
         return f"{sign}{amount}{_BINARY_SUFFIX.get(power, '')}"
     amount, exponent = size, -9
-    while amount % 1000 == 0 and exponent < 18:
+    while amount % 1000 == 0 and (exponent < 18 or style == "exponent"):
         amount, exponent = amount // 1000, exponent + 3
     if style == "exponent":
         return f"{sign}{amount}" + (f"e{exponent}" if exponent else "")

@@ -1,6 +1,7 @@
 """What a fresh control plane has before anybody asks for anything.
 
 Guarantee: after `bootstrap`, all of it exists; what is there already is left as it is, so a second run writes nothing.
+Only the port of the Service `kubernetes` follows the API server.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT) -> None:
     _ensure(api, ctx, "priorityclasses", _priority_classes)
     _ensure(api, ctx, "storageclasses", lambda: [_storage_class()], (STORAGE_CLASS,))
     _service_cidr(api, ctx)
-    service = _api_service(https_port)
-    _ensure(api, ctx, "services", lambda: [service], ("kubernetes",), namespace="default")
+    _ensure(api, ctx, "services", lambda: [_api_service(https_port)], ("kubernetes",), namespace="default")
+    _follow_port(api, ctx, https_port)
     from minikctl.apiserver.auth import default_roles
 
     _ensure(api, ctx, "clusterroles", default_roles.cluster_roles)
@@ -108,6 +109,16 @@ def _service_cidr(api: APIServer, ctx: Context) -> None:
         "message": "Kubernetes Service CIDR is ready",
     }
     api.patch(kind, "", "kubernetes", "merge", {"status": {"conditions": [ready]}}, ctx, "status")
+
+
+def _follow_port(api: APIServer, ctx: Context, https_port: int) -> None:
+    """The API server's port may have changed since the Service was made."""
+    kind = api.kind("services")
+    service = api.registry.find(kind, "default", "kubernetes")
+    ports = service["spec"].get("ports") or [] if service else []
+    if len(ports) == 1 and ports[0].get("targetPort") != https_port:
+        change = {"spec": {"ports": [{**ports[0], "targetPort": https_port}]}}
+        api.patch(kind, "default", "kubernetes", "merge", change, ctx)
 
 
 def _api_service(https_port: int) -> Obj:

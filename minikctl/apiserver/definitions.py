@@ -15,7 +15,7 @@ from minikctl.api.crd import naming
 from minikctl.api.crd.versions import version_rank
 from minikctl.api.errors import ApiError
 from minikctl.api.kind import Kind
-from minikctl.api.meta import Obj, timestamp
+from minikctl.api.meta import Obj, condition_is, timestamp
 from minikctl.apiserver.request import Context
 from minikctl.store import Store, StoreError
 
@@ -65,7 +65,8 @@ class Definitions:
             if not naming.is_established(crd):
                 continue
             name = crd["metadata"]["name"]
-            state = (crd["metadata"].get("uid"), crd["spec"], crd["status"].get("acceptedNames"))
+            terminating = condition_is(crd, naming.TERMINATING)
+            state = (crd["metadata"].get("uid"), crd["spec"], crd["status"].get("acceptedNames"), terminating)
             known = self._made.get(name)
             if known is not None and known[0] == state:
                 made[name] = known

@@ -248,7 +248,8 @@ class HandEdits:
         if record is not None:
             return record.object
         parts = key.split("/")
-        kind = self.api.resources.find(parts[0])
+        custom = "." in parts[0]  # below the group's folder
+        kind = self.api.resources.find(f"{parts[1]}.{parts[0]}" if custom else parts[0])
         if kind is None:
             return None
         return self._cached(kind, parts[-2] if kind.namespaced else "", parts[-1])
@@ -280,8 +281,9 @@ def _named_by_path(path: Path, obj: Obj) -> Obj:
     """A new object with the name and namespace of its place, where it does not say, and without a copy's identity."""
     meta = {k: v for k, v in obj["metadata"].items() if k not in ("resourceVersion", "uid", "managedFields")}
     place: Obj = {"name": path.name[: -len(".json")]}
-    if path.parent.parent.name != "registry":
-        place["namespace"] = path.parent.name
+    folders = path.parent.parts[len(path.parent.parts) - path.parent.parts[::-1].index("registry") :]
+    if len(folders) == (3 if "." in folders[0] else 2):  # custom resources lie below their group
+        place["namespace"] = folders[-1]
     return {**obj, "metadata": place | meta}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from minikctl.api import schema
-from minikctl.api.errors import ApiError, already_exists, bad_request, conflict, internal, invalid, not_found
+from minikctl.api.errors import ApiError, already_exists, bad_request, conflict, forbidden, internal, invalid, not_found
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, is_deleting, timestamp, with_metadata
 from minikctl.apiserver import admission, metadata, ownership
@@ -128,6 +128,8 @@ class Registry:
             _restore_empty_status(kind, obj)
         self._refuse_if(kind, obj, _once(metadata.validate(obj, kind), kind.validate(obj)))
         meta = obj["metadata"]
+        if kind.refuses_creation:
+            raise forbidden(kind.plural, kind.group, meta.get("name", ""), kind.refuses_creation)
         attributes = Attributes("CREATE", kind, meta.get("namespace", ""), meta.get("name", ""), obj, None, ctx)
         admission.validate(attributes, self.reader)
         for text in kind.warnings(obj):

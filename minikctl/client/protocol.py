@@ -41,7 +41,7 @@ class Stream(Protocol):
     """A connection to a container: numbered channels, as Kubernetes' remote command protocol v5 has them.
 
     0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size. Of a port-forward: 0 to the port, 1 from it, 3 a
-    Status that tells of failure. `recv` blocks; None is the end.
+    Status that tells of failure; port 0 connects to none and lasts as long as ports can be forwarded. `recv` blocks; None is the end.
     """
 
     def send(self, channel: int, data: bytes) -> None: ...

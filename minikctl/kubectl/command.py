@@ -29,6 +29,10 @@ Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str]]
 typed) → candidates, `word<TAB>description` where there is something to say. See `minikctl.kubectl.completion`."""
 
 
+LOG_REQUESTS = 6
+"""From which -v on every request is logged."""
+
+
 @dataclass(frozen=True)
 class Command:
     """One command. `use` is the usage line below the program's name; `examples` are (comment, command line) pairs."""
@@ -95,9 +99,15 @@ class Invocation:
     def connection(self) -> Connection:
         """Which cluster, context and namespace this call is about; opened when first asked for."""
         from minikctl.kubectl.connection import open_connection
+        from minikctl.kubectl.global_options import request_timeout
 
+        request_timeout(self)
         connection = (self.env.connect or open_connection)(self)
         connection.client.on_warning(self.warn)
+        if (self.flags.get("v") or 0) >= LOG_REQUESTS:
+            from minikctl.kubectl.request_log import logged
+
+            connection.client = logged(connection.client, self)
         return connection
 
     @property

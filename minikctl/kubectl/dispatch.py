@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from minikctl.api.errors import ApiError
 from minikctl.kubectl import PROGRAM
 from minikctl.kubectl.command import Command, Environment, Invocation, see_help
-from minikctl.kubectl.flags import Option, bind, require, scan
+from minikctl.kubectl.flags import Flags, Option, bind, require, scan
 from minikctl.kubectl.global_options import GLOBAL_OPTIONS
 from minikctl.util.errors import Aggregate, EnvironmentProblem, Failure, UsageError
 
@@ -170,16 +170,30 @@ def _invoke(found: Found, words_left: Sequence[str], env: Environment) -> int:
         flags = bind(options, parsed.flags)
     except UsageError as e:
         raise UsageError(e.message, see_help(found.path)) from None
-    call = Invocation(command, found.path, env, flags, parsed.args, parsed.dash)
+    call = Invocation(command, found.path, _with_colours(found, flags, env), flags, parsed.args, parsed.dash)
     for option, _text in parsed.flags:
         if option.deprecated:
             env.stderr.write(f"Flag --{option.name} has been deprecated, {option.deprecated}\n")
     require(options, flags)
-    code = command.run(call) or 0
+    try:
+        code = command.run(call) or 0
+    finally:
+        if call.env.stdout is not env.stdout:
+            call.env.stdout.flush()
     if not code and call.warnings and flags.get("warnings-as-errors"):
         plural = "warning" if call.warnings == 1 else "warnings"
         raise UsageError(f"{call.warnings} {plural} received")
     return code
+
+
+def _with_colours(found: Found, flags: Flags, env: Environment) -> Environment:
+    """The environment, its output coloured where a person reads it."""
+    if not env.stdout_is_terminal or any(flags.get(f) for f in ("stdin", "tty", "attach")):
+        return env
+    from minikctl.kubectl.colour import coloured
+
+    stream = coloured(env, found.path.split()[1], str(flags.get("output") or ""))
+    return env if stream is None else replace(env, stdout=stream)
 
 
 def _top_words() -> list[str]:

@@ -102,8 +102,25 @@ class Forwarder:
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
         self._streams: set[Stream] = set()
+        self._session: Stream | None = None
         self._is_closed = False
         self._speaking = threading.Lock()
+
+    def open(self) -> None:
+        """See that the pod's ports can be forwarded. Raises UsageError."""
+        try:
+            self._session = self._call.client.connect("pods", self._pod, self._namespace, "portforward", {"port": 0})
+        except ApiError as e:
+            if e.code != 400:  # older servers do not know of it
+                raise UsageError(f"error upgrading connection: unable to upgrade connection: {e.message}") from None
+            return
+        threading.Thread(target=self._wait_for_end, args=(self._session,), daemon=True).start()
+
+    def _wait_for_end(self, session: Stream) -> None:
+        while session.recv() is not None:
+            pass
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
 
     # ------------------------------------------------------------------ listening
 
@@ -198,6 +215,8 @@ class Forwarder:
 
     def close(self) -> None:
         self._is_closed = True
+        if self._session is not None:
+            self._session.close()
         for stream in list(self._streams):
             stream.close()
         for key in list(self._selector.get_map().values()):

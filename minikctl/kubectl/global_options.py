@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from minikctl.kubectl.flags import ARRAY, BOOL, DURATION, INT, STRING, Option
+from minikctl.kubectl.flags import ARRAY, BOOL, DURATION, INT32, STRING, Option
 from minikctl.util.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ GLOBAL_OPTIONS: tuple[Option, ...] = (
     Option("token", STRING, help="Bearer token for the API server."),
     Option("user", STRING, help="Name of the kubeconfig user to use.", complete="users"),
     Option("username", STRING, help="User name for basic authentication."),
-    Option("v", INT, short="v", default=0, help="How much to log."),
+    Option("v", INT32, short="v", default=0, help="How much to log."),
     Option("vmodule", STRING, help="Log levels by file, PATTERN=N,…"),
     Option("warnings-as-errors", BOOL, help="Exit with an error code when the server sent a warning."),
 )
@@ -68,7 +68,7 @@ def request_timeout(call: Invocation) -> float | None:
         seconds = float(int(text)) if re.fullmatch("[0-9]+", text) else parse_go_duration(text)
     except ValueError:
         raise UsageError(
-            "invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by "
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by "
             "a corresponding time unit (e.g. 1s | 2m | 3h)"
         ) from None
     return seconds or None

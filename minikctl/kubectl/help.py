@@ -6,7 +6,8 @@ Source: kubectl `pkg/util/templates`.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from minikctl.api.durations import format_go_duration
 from minikctl.kubectl import PROGRAM
@@ -32,6 +33,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """kubectl's own order; commands that are named nowhere here follow, under the group that they name themselves."""
 OTHER = "Other Commands"
+MIN_WIDTH = 11
+"""Names of subcommands take at least so many columns."""
 _NOT_LISTED = frozenset({"options", "help"})
 
 
@@ -48,7 +51,7 @@ def show_help(found: Found, env: Environment) -> None:
 
 def show_root_help(env: Environment) -> None:
     """The list of all commands."""
-    _write(env, root_help())
+    _write(env, root_help(env.environ))
 
 
 def _write(env: Environment, text: str) -> None:
@@ -64,7 +67,7 @@ def command_help(found: Found) -> str:
         parts.append("Examples:\n" + "\n  \n".join(_example(c, line) for c, line in command.examples))
     below = [_load(found.package, w) for w in words(found.package)] if found.package else []
     if below:
-        parts.append(_listing("Available Commands", below))
+        parts.append(_listing("Available Commands", below, MIN_WIDTH))
     shown = [o for o in command.options if not o.hidden and not o.deprecated]
     if shown:
         parts.append("Options:\n" + options_text(shown).rstrip("\n"))
@@ -128,7 +131,7 @@ def _default(option: Option) -> str:
     return "[" + ",".join(value) + "]" if isinstance(value, list | tuple) else str(value)
 
 
-def root_help() -> str:
+def root_help(environ: Mapping[str, str] | None = None) -> str:
     commands = {w: _load(p, w) for p in PACKAGES for w in words(p) if w not in _NOT_LISTED}
     width = max(map(len, commands))
     grouped = {title: [commands[n] for n in names if n in commands] for title, names in GROUPS}
@@ -138,6 +141,9 @@ def root_help() -> str:
         title = OTHER if title == "Other" else title if "Commands" in title else f"{title} Commands"
         grouped.setdefault(title, []).append(commands[name])
     other = grouped.pop(OTHER, [])
+    plugins = _plugins(environ)
+    if plugins:
+        grouped[PLUGINS] = plugins
     parts = [ROOT, *(_listing(t, cs, width) for t, cs in grouped.items() if cs), _listing(OTHER, other, width)]
     parts.append(f"Usage:\n  {PROGRAM} [flags] [options]")
     parts.append(
@@ -145,6 +151,18 @@ def root_help() -> str:
         f'Use "{PROGRAM} options" for a list of global command-line options (applies to all commands).\n'
     )
     return "\n\n".join(parts)
+
+
+PLUGINS = "Subcommands provided by plugins"
+
+
+def _plugins(environ: Mapping[str, str] | None) -> list[Command]:
+    """What the plugins on PATH add."""
+    from minikctl.kubectl import plugins
+
+    found = {p.name for p in plugins.listed(environ or {}) if isinstance(p, Path) and plugins.runs(p)}
+    names = sorted(n.removeprefix(plugins.PREFIX).replace("-", " ").replace("_", "-") for n in found)
+    return [Command(n, f"The command {n} is a plugin installed by the user", lambda _call: None) for n in names]
 
 
 def _terminal_width() -> int:

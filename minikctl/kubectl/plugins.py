@@ -29,6 +29,14 @@ def is_executable(path: Path) -> bool:
     return not stat.S_ISDIR(mode) and bool(mode & 0o111)
 
 
+def runs(path: Path) -> bool:
+    """Whether the file can be executed."""
+    try:
+        return is_executable(path)
+    except OSError:
+        return False
+
+
 def find(argv: Sequence[str], environ: Mapping[str, str]) -> tuple[Path, list[str]] | None:
     """The plugin that the words mean, and what is left for it. Raises UsageError when flags come before its name."""
     words = []
@@ -51,11 +59,8 @@ def _on_path(name: str, environ: Mapping[str, str]) -> Path | None:
         return None
     for folder in folders(environ):
         path = Path(folder, name)
-        try:
-            if is_executable(path):
-                return path
-        except OSError:
-            continue
+        if runs(path):
+            return path
     return None
 
 

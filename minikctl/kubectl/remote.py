@@ -105,9 +105,7 @@ def _session(
     try:
         stream = call.client.connect("pods", name(pod), namespace(pod), subresource, options)
     except ApiError as e:
-        if e.reason != "InternalError":
-            raise
-        raise UsageError(e.message) from None  # over WebSocket it comes at the end of a session that has begun
+        raise UsageError(refusal(e)) from None
     with _raw_terminal(call, stream) if tty else contextlib.nullcontext():
         left = threading.Event()
         if stdin:
@@ -122,6 +120,11 @@ def _session(
             return 0
         raise UsageError(LOST)
     return _exit_code(call, status)
+
+
+def refusal(error: ApiError) -> str:
+    """As kubectl tells of a session that did not begin. A kubelet's refusal reaches it when the session has begun."""
+    return error.message if error.reason == "InternalError" else f"unable to upgrade connection: {error.message}"
 
 
 def _receive(call: Invocation, stream: Stream) -> Obj | None:

@@ -40,6 +40,12 @@ def dial(runtime: Runtime, sandbox_id: str, request: Mapping[str, Any]) -> socke
         raise ApiError(500, "", f"failed to connect to localhost:{port} inside the pod: {why}") from None
 
 
+def hold(connection: FrameSocket) -> None:
+    """A connection to no port: it lasts as long as both sides do, and so shows whether ports can be reached."""
+    while connection.recv() is not None:
+        pass
+
+
 def pipe(target: socket.socket, connection: FrameSocket) -> None:
     """Pass on what both sides say, each direction until its own end."""
     target.settimeout(None)

@@ -312,6 +312,8 @@ def _portforward(kubelet: Kubelet, request: Request) -> Begun:
     state = kubelet.runtime.pod_state(find_pod(kubelet, request))
     if state.sandbox is None:
         raise ApiError(500, "", "the pod has no network yet")
+    if request.get("port") == 0:
+        return portforward.hold
     target = portforward.dial(kubelet.runtime, state.sandbox.id, request)
     return lambda connection: portforward.pipe(target, connection)
 

@@ -115,3 +115,41 @@ def test_the_v2_document_as_protobuf() -> None:
         b"\xaa\x01\x0d\x0a\x0b\xb2\x01\x08\x0a\x06string",  # 21: additionalProperties
     ):
         assert part in data
+
+
+def test_schemas_of_custom_resources_keep_their_validations_in_v2() -> None:
+    from minikctl.api.crd.kinds import kinds_of
+    from minikctl.api.openapi import document_v2, document_v3
+    from tests.support.custom import definition, version
+
+    spec = {
+        "name": {"type": "string", "pattern": "^a", "enum": ["a", "ab"], "description": "Its name."},
+        "n": {"type": "integer", "maximum": 5, "default": 2, "anyOf": [{"minimum": 1}, {"minimum": 2}]},
+        "maybe": {"type": "object", "nullable": True, "properties": {"x": {"type": "string"}}},
+        "free": {
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            "properties": {"x": {"type": "string"}},
+        },
+    }
+    made = version(spec=spec, selectableFields=[{"jsonPath": ".spec.name"}])
+    made["schema"]["openAPIV3Schema"]["properties"]["spec"]["required"] = ["name", "maybe"]
+    kinds = kinds_of(definition(made))
+    name = "com.example.tests.v1.Gadget"
+    v2 = document_v2(kinds)["definitions"][name]
+    assert v2["properties"]["spec"] == {
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "free": {"x-kubernetes-preserve-unknown-fields": True},
+            "maybe": {},
+            "n": {"type": "integer", "maximum": 5, "default": 2},
+            "name": spec["name"],
+        },
+    }
+    assert v2["x-kubernetes-selectable-fields"] == [{"fieldPath": "spec.name"}]
+    v3 = document_v3(kinds)["components"]["schemas"][name]
+    assert v3["properties"]["spec"]["properties"]["n"] == spec["n"]
+    root = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"a": {"type": "string"}}}
+    free = document_v2(kinds_of(definition(version(schema=root))))["definitions"][name]
+    assert set(free) == {"type", "x-kubernetes-group-version-kind"}

@@ -29,6 +29,13 @@ def test_the_second_run_writes_nothing(cluster: TestCluster) -> None:
     assert cluster.store.current_rv() == before
 
 
+def test_the_service_follows_the_servers_port(cluster: TestCluster) -> None:
+    bootstrap(cluster.api, https_port=20001)
+    bootstrap(cluster.api, https_port=20002)
+    port = cluster.client.get("svc", "kubernetes", "default")["spec"]["ports"]
+    assert port == [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": 20002}]
+
+
 def test_what_was_deleted_comes_back_and_what_was_changed_stays(cluster: TestCluster) -> None:
     bootstrap(cluster.api)
     cluster.client.delete("clusterroles", "view")

@@ -266,3 +266,59 @@ def test_rows(cluster: TestCluster) -> None:
         "red",
         "<invalid>",
     ]
+
+
+def test_nothing_new_while_the_definition_goes(cluster: TestCluster) -> None:
+    define(cluster)
+    cluster.client.create("gadgets", gadget(spec={}), "default")
+    cluster.client.delete(CRDS, "gadgets.tests.example.com")
+    with pytest.raises(ApiError) as e:
+        cluster.client.create("gadgets", gadget("two", spec={}), "default")
+    assert refused(e) == (
+        403,
+        "Forbidden",
+        'gadgets.tests.example.com "two" is forbidden: create not allowed while custom resource definition is terminating',
+    )
+    cluster.client.patch("gadgets", "one", {"spec": {"size": 2}}, "default")
+
+
+def test_what_definitions_are_warned_of_and_refused_for(cluster: TestCluster) -> None:
+    warned: list[str] = []
+    cluster.client.on_warning(warned.append)
+    define(
+        cluster, version(spec={"a": {"type": "string", "format": "fancy"}, "b": {"type": "string", "format": "uuid"}})
+    )
+    assert warned == ['unrecognized format "fancy"']
+    with pytest.raises(ApiError, match=r"set x-kubernetes-preserve-unknown-fields to true in spec\.versions"):
+        define(cluster, kind="Other", preserveUnknownFields=True)
+
+
+def test_keys_of_list_maps_may_have_defaults(cluster: TestCluster) -> None:
+    items = {
+        "type": "object",
+        "required": ["port"],
+        "properties": {
+            "port": {"type": "integer"},
+            "layer": {"type": "string", "default": "four"},
+            "note": {"type": "string"},
+        },
+    }
+    keys = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "layer"]}
+    define(cluster, version(spec={"ports": {"type": "array", "items": items, **keys}}))
+
+    def apply(manager: str, *ports: Obj) -> Obj:
+        options = WriteOptions(field_manager=manager)
+        spec = {"ports": list(ports)}
+        return cluster.client.patch("gadgets", "one", gadget(spec=spec), "default", patch_type="apply", options=options)
+
+    apply("one", {"port": 1})
+    made = apply("two", {"port": 1, "layer": "four", "note": "x"}, {"port": 1, "layer": "seven"})
+    assert [(p["port"], p["layer"], p.get("note")) for p in made["spec"]["ports"]] == [
+        (1, "four", "x"),
+        (1, "seven", None),
+    ]
+    again = apply("two", {"port": 1, "layer": "seven"})
+    assert [(p["port"], p["layer"], p.get("note")) for p in again["spec"]["ports"]] == [
+        (1, "four", None),
+        (1, "seven", None),
+    ]

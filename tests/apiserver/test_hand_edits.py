@@ -12,6 +12,7 @@ from minikctl.api.meta import Obj
 from minikctl.apiserver.hand_edits import HandEdits
 from minikctl.store import Record
 from tests.support.cluster import TestCluster
+from tests.support.custom import definition, gadget, version
 
 SETTINGS = {"metadata": {"name": "settings"}, "data": {"color": "blue"}}
 
@@ -240,3 +241,25 @@ def test_a_state_directory_on_its_way_out_is_no_deletion(desk: Desk) -> None:
     desk.edits.scan()
     desk.edits.scan()
     assert not (desk.cluster.root / "registry").exists()
+
+
+def test_custom_resources_by_hand(desk: Desk) -> None:
+    for kind, scope in (("Gadget", "Namespaced"), ("Widget", "Cluster")):
+        size = {"size": {"type": "integer", "maximum": 9}}
+        crd = definition(version(spec=size), kind=kind, scope=scope)
+        desk.client.create("customresourcedefinitions", crd)
+    desk.client.create("gadgets", gadget(spec={"size": 1}), "default")
+    desk.edits.scan()
+    key = "tests.example.com/gadgets/default/one"
+    desk.edit('"size": 1', '"size": 2', key)
+    assert desk.get("one", "gadgets")["spec"] == {"size": 2} and desk.said == []
+    desk.edit('"size": 2', '"size": 20', key)
+    assert "less than or equal to 9" in desk.said[0][2] and desk.get("one", "gadgets")["spec"] == {"size": 2}
+    for kind, folder in (("Gadget", "gadgets/default"), ("Widget", "widgets")):
+        new = {"apiVersion": "tests.example.com/v1", "kind": kind, "metadata": {}, "spec": {"size": 3}}
+        path = desk.path(f"tests.example.com/{folder}/new")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(new))
+    desk.edits.scan()
+    assert desk.get("new", "gadgets")["metadata"]["namespace"] == "default"
+    assert desk.client.get("widgets", "new")["spec"] == {"size": 3}

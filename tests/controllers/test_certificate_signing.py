@@ -151,6 +151,16 @@ def test_a_decision_stays(still: TestCluster) -> None:
     assert "certificate" not in again["status"] and again["spec"] == changed["spec"]
 
 
+def test_patches_of_the_parts(still: TestCluster) -> None:
+    create(still, asked("jane"))
+    condition_ = {"type": "Own", "status": "True", "reason": "r"}
+    patch = {"metadata": {"annotations": {"a": "b"}}, "status": {"conditions": [condition_]}}
+    for part in ("approval", "status"):
+        after = still.client.patch("certificatesigningrequests", "a", patch, subresource=part)
+        assert [c["type"] for c in after["status"]["conditions"]] == ["Own"]
+        assert after["metadata"]["annotations"] == {"a": "b"}
+
+
 def test_nobody_becomes_a_master(still: TestCluster) -> None:
     with pytest.raises(ApiError, match="signer with system:masters group is not allowed"):
         create(still, asked("jane", "system:masters"))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from minikctl.kubectl.explaining.plaintext import NotExplained, Resource, render
 from minikctl.kubectl.explaining.wrapping import fill, indent, wrap
+from tests.support import reference
 from tests.support.cluster import TestCluster
 from tests.support.custom import definition, version
 from tests.support.http import serving
 
-CACHED = Path("~/.cache/reference-clients/kubectl").expanduser()
-KUBECTL = shutil.which("kubectl") or (str(CACHED) if CACHED.exists() else "")
 SPEC = {
     "size": {"type": "integer", "description": "How big it is. " * 8},
     "mode": {"type": "string", "enum": ["a", "b", "c", "d", "", "f"]},
@@ -141,22 +138,15 @@ ASKED = [
 ]  # fmt: skip
 
 
-@pytest.mark.skipif(not KUBECTL, reason="no kubectl on PATH or in ~/.cache/reference-clients")
 def test_the_same_as_kubectl_itself(tmp_path: Path) -> None:
     cluster = TestCluster(tmp_path / "state", live=True)
     cluster.client.create("customresourcedefinitions", definition(version(spec=SPEC), names={"shortNames": ["gg"]}))
     wrong = []
     with serving(cluster) as url:
         for asked in ASKED:
-            theirs = subprocess.run(
-                [KUBECTL, "--server", url, "explain", *asked.split()],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                env={"HOME": str(tmp_path), "PATH": ""},
-            )
+            theirs = reference.run("kubectl", "--server", url, "explain", *asked.split(), home=tmp_path)
             ours = cluster.cli("explain", *asked.split())
-            if (theirs.returncode, theirs.stdout, theirs.stderr) != (ours.code, ours.out, ours.err):
-                wrong.append((asked, theirs.stdout, theirs.stderr, ours.out, ours.err))
+            if theirs != ours:
+                wrong.append((asked, theirs, ours))
     cluster.close()
     assert wrong == []

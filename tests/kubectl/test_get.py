@@ -179,7 +179,7 @@ def test_refused(shop: TestCluster, argv: list[str], message: str | None) -> Non
     got = shop.cli(*argv)
     assert got.code == 1
     if message is None:
-        assert got.err.startswith("error: invalid timeout value.")
+        assert got.err.startswith("error: Invalid timeout value.")
     else:
         assert got.err == message + "\n"
 

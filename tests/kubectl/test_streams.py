@@ -100,7 +100,7 @@ def test_logs_of_what_does_not_run(node):
     node.client.create("pods", body, "default")
     assert cli(node, "logs", "nowhere") == (0, "", "")
     code, _, err = cli(node, "exec", "nowhere", "--", "true")
-    assert (code, err) == (1, "Error from server (BadRequest): pod nowhere does not have a host assigned\n")
+    assert (code, err) == (1, "error: unable to upgrade connection: pod nowhere does not have a host assigned\n")
 
 
 def test_logs_of_ended_and_previous_runs(node):

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from minikctl.api import schema
 
-KEY_DEFAULTS = {"protocol": "TCP"}
-"""List keys that a manifest may leave out, with what the server fills in."""
+KEY_DEFAULTS: dict[str, Any] = {"protocol": "TCP"}
+"""The only key of built-in lists that has a default."""
 
 
 class Shape(Protocol):
@@ -28,6 +28,11 @@ class Shape(Protocol):
     @property
     def keys(self) -> tuple[str, ...]: ...
 
+    @property
+    def key_defaults(self) -> dict[str, Any]:
+        """List keys that a manifest may leave out, with what the server fills in."""
+        ...
+
     def child(self, name: str) -> Shape: ...
 
     def is_field(self, name: str) -> bool:
@@ -41,6 +46,10 @@ class Shape(Protocol):
 class _Simple:
     kind: str
     keys: tuple[str, ...] = ()
+
+    @property
+    def key_defaults(self) -> dict[str, Any]:
+        return KEY_DEFAULTS
 
     def child(self, _name: str) -> Shape:
         return self
@@ -63,6 +72,10 @@ class _BuiltIn:
     type: str
     kind: str
     keys: tuple[str, ...] = ()
+
+    @property
+    def key_defaults(self) -> dict[str, Any]:
+        return KEY_DEFAULTS
 
     def child(self, name: str) -> Shape:
         if self.type.startswith("map["):
@@ -100,6 +113,8 @@ class _OpenAPI:
         self._node = node
         self.keys: tuple[str, ...] = tuple(node.get("x-kubernetes-list-map-keys") or ())
         self.kind = self._kind()
+        parts = (node.get("items") or {}).get("properties") or {}
+        self.key_defaults = {k: parts[k]["default"] for k in self.keys if "default" in (parts.get(k) or {})}
 
     def _kind(self) -> str:
         node = self._node
@@ -129,6 +144,7 @@ class _CustomRoot:
 
     kind = "map"
     keys: tuple[str, ...] = ()
+    key_defaults: dict[str, Any] = {}
 
     def __init__(self, node: dict[str, Any]):
         self._inner = _OpenAPI({**node, "type": "object"})

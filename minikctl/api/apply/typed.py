@@ -9,7 +9,7 @@ from typing import Any
 
 from minikctl.api.apply import fields
 from minikctl.api.apply.fields import Set
-from minikctl.api.apply.shape import KEY_DEFAULTS, Shape
+from minikctl.api.apply.shape import Shape
 
 
 def _is_map(shape: Shape, value: Any) -> bool:
@@ -22,7 +22,7 @@ def element_of(shape: Shape, item: Any) -> str | None:
         return fields.value_element(item)
     if not isinstance(item, dict):
         return None
-    keys = {k: item.get(k, KEY_DEFAULTS.get(k)) for k in shape.keys}
+    keys = {k: item.get(k, shape.key_defaults.get(k)) for k in shape.keys}
     present = {k: v for k, v in keys.items() if v is not None}
     return fields.key_element(present) if present else None
 

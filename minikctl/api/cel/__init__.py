@@ -11,10 +11,10 @@ the checker found (`bool`, `dyn`, `string`, …); `Program.uses(name)` says whet
 Programs are immutable, may be kept and shared by threads; `compile` remembers the last few hundred.
 
 Macros, optionals (`self.?a.orValue(1)`), two-variable comprehensions, and the libraries of strings, lists and sets come
-from the CEL runtime; Kubernetes' own functions (quantity, url, ip, cidr, semver, find, authorizer, …) are in
+from the CEL runtime; Kubernetes' own functions (quantity, url, ip, cidr, semver, format, find, authorizer, …) are in
 `library/`, one file each. Bind the variable `authorizer` (of type `authorizer`) to `library.authorizer.authorizer()` and
 give `evaluate` the function that answers. The runtime (`cel-expr-python`) is imported when something is compiled, not before.
-Not here: cost limits; `format.…().validate` (the runtime takes no optional values from outside).
+Not here: cost limits.
 
 Source: Kubernetes concept "Common Expression Language in Kubernetes", apiserver `pkg/cel/environment`.
 """

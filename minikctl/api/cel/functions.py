@@ -21,6 +21,7 @@ OPAQUE = {
     "ip": "net.IP",
     "cidr": "net.CIDR",
     "semver": "kubernetes.Semver",
+    "format": "kubernetes.NamedFormat",
     "authorizer": "kubernetes.authorization.Authorizer",
     "path_check": "kubernetes.authorization.PathCheck",
     "group_check": "kubernetes.authorization.GroupCheck",
@@ -115,8 +116,10 @@ def implementations() -> list[Any]:
     """For evaluating: what differs in foreign types only is one overload, which looks at its arguments."""
     from cel_expr_python.cel import FunctionDecl, Overload, Type
 
+    from minikctl.api.cel.library.formats import RUNTIME
+
     made = []
-    for name, group in _by_name(functions()):
+    for name, group in _by_name((*functions(), *RUNTIME)):
         shapes: dict[tuple[bool, tuple[str, ...]], list[Function]] = {}
         for f in group:
             for shape in _shapes(f):

@@ -68,7 +68,10 @@ class Program:
             answering.reset(token)
         if str(value.type()) == "ERROR":
             raise EvaluationError(_in_words(str(value.value())))
-        return value.plain_value()
+        try:
+            return value.plain_value()
+        except TypeError:  # an optional, which no plain data stands for
+            raise EvaluationError(f"{value.type()} has no plain value") from None
 
 
 def compile(expression: str, variables: Mapping[str, Any]) -> Program:  # noqa: A001

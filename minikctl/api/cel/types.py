@@ -145,6 +145,7 @@ class _Builder:
         self._count += 1
         name = f"selfType{self._count}"
         message = self._file.message_type.add(name=name)
+        message.options.deprecated_legacy_json_field_conflicts = True  # names that JSON would not tell apart are fine
         for number, (field, part) in enumerate(properties(schema, root=root).items(), 1):
             if escape(field) and kind_of(part):
                 self.field(message, name, escape(field), number, part)
@@ -154,8 +155,8 @@ class _Builder:
         kind = kind_of(schema)
         if kind == "list":
             self.add(message, name, number, schema["items"], repeated=True)
-        elif kind == "map":
-            entry = message.nested_type.add(name="".join(p.capitalize() for p in name.split("_")) + f"{number}Entry")
+        elif kind == "map" and _entry_name(name) not in [n.name for n in message.nested_type]:
+            entry = message.nested_type.add(name=_entry_name(name))
             entry.options.map_entry = True
             self.add(entry, "key", 1, {"type": "string"})
             self.add(entry, "value", 2, schema["additionalProperties"])
@@ -189,6 +190,11 @@ class _Builder:
         field.type_name = (
             f".{self.message(schema, root=False)}" if kind == "object" else _WELL_KNOWN.get(kind, _WELL_KNOWN["dyn"])
         )
+
+
+def _entry_name(field: str) -> str:
+    """What protobuf wants the message of a map's entries to be called."""
+    return re.sub(r"(?:^|_+)([a-z]?)", lambda m: m[1].upper(), field) + "Entry"
 
 
 # ---------------------------------------------------------------------- values

@@ -11,15 +11,17 @@ from typing import Any
 
 from minikctl.api import schema as types
 from minikctl.api.crd import columns, embedded, lists, paths, reading, rules, values
+from minikctl.api.crd.naming import TERMINATING
 from minikctl.api.errors import FieldError, field_invalid
 from minikctl.api.kind import Conversion, Kind, ScalePaths
-from minikctl.api.meta import Obj, get_path
+from minikctl.api.meta import Obj, condition_is, get_path
 from minikctl.api.names import qualified_name
 from minikctl.api.patch.values import ABSENT
 
 Convert = Callable[[list[Obj], str], list[Obj]]
 """(objects, apiVersion wanted) → objects of that version, in order; the given ones are left alone. Raises ApiError."""
 MAX_REPLICAS = 2**31 - 1
+_TERMINATING = "create not allowed while custom resource definition is terminating"
 _OWN_FINALIZERS = ("orphan", "foregroundDeletion", "kubernetes")
 
 
@@ -72,6 +74,7 @@ def _kind(crd: Obj, version: Obj, convert: Convert, stored: Kind | None) -> Kind
         read=strategy.read,
         read_all=strategy.read_all,
         is_shown_slowly=convert is not rename,
+        refuses_creation=_TERMINATING if condition_is(crd, TERMINATING) else "",
         default=strategy.default,
         validate=strategy.validate,
         validate_update=strategy.validate_update,

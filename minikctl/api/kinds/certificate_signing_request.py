@@ -27,9 +27,9 @@ DECIDED = ("Approved", "Denied")
 
 
 def keep_decision(new: Obj, old: Obj) -> Obj:
-    """Through `/approval` conditions change, and nothing else."""
+    """Through `/approval` conditions and metadata change, and nothing else."""
     status = {**(old.get("status") or {}), "conditions": (new.get("status") or {}).get("conditions") or []}
-    return {**old, "status": {k: v for k, v in status.items() if v}}
+    return {**old, "metadata": new["metadata"], "status": {k: v for k, v in status.items() if v}}
 
 
 def prepare_status_update(obj: Obj, old: Obj) -> None:

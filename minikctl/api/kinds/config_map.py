@@ -20,7 +20,7 @@ def validate(obj: Obj) -> list[FieldError]:
             errors.append(field_invalid(f"data[{key}]", key, "duplicate of key present in binaryData"))
     for key in sorted(binary):
         errors += [field_invalid(f"binaryData[{key}]", key, m) for m in config_key(key)]
-    size = sum(len(v.encode()) for v in data.values()) + sum(len(v) * 3 // 4 for v in binary.values())
+    size = sum(len(v.encode()) for v in data.values()) + sum(len(v or "") * 3 // 4 for v in binary.values())
     if size > MAX_BYTES:
         errors.append(field_too_long("", MAX_BYTES))
     return errors

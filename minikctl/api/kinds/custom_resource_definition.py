@@ -68,6 +68,12 @@ def validate_update(obj: Obj, old: Obj) -> list[FieldError]:
     return custom_resource_definition.validate_update(obj, old)
 
 
+def warnings(obj: Obj) -> list[str]:
+    from minikctl.api.validation import custom_resource_definition
+
+    return [f'unrecognized format "{name}"' for name in custom_resource_definition.unknown_formats(obj)]
+
+
 KIND = Kind(
     group="apiextensions.k8s.io",
     version="v1",
@@ -85,4 +91,5 @@ KIND = Kind(
     prepare_for_update=prepare_for_update,
     validate=validate,
     validate_update=validate_update,
+    warnings=warnings,
 )

@@ -13,13 +13,6 @@ from minikctl.api.meta import Obj
 from minikctl.api.openapi.definitions import META, V2, reference
 
 _JUNCTORS = ("allOf", "oneOf", "anyOf", "not")
-_VALUE_VALIDATION = frozenset(
-    {
-        *_JUNCTORS, "format", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
-        "pattern", "maxItems", "minItems", "uniqueItems", "multipleOf", "enum", "maxProperties", "minProperties",
-        "required",
-    }
-)  # fmt: skip
 _INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 
 
@@ -50,10 +43,16 @@ def definition(kind: Kind, where: str) -> Obj:
     given = kind.openapi_schema
     if given is None or (where == V2 and given.get("x-kubernetes-preserve-unknown-fields")):
         # no properties here, not even metadata: kubectl would take every other field for unknown
-        return {"type": "object", **group_version_kind(kind, kind.kind)}
+        return {"type": "object", **_extensions(kind)}
     made = _published(given, where)
     made["properties"] = _sorted({**(made.get("properties") or {}), "metadata": _object_meta(where), **_type_meta()})
-    return {**made, **group_version_kind(kind, kind.kind)}
+    return {**made, **_extensions(kind)}
+
+
+def _extensions(kind: Kind) -> Obj:
+    fields = sorted(kind.selectable_fields({"metadata": {}}))
+    selectable = {"x-kubernetes-selectable-fields": [{"fieldPath": f} for f in fields]} if fields else {}
+    return {**group_version_kind(kind, kind.kind), **selectable}
 
 
 def _sorted(properties: Obj) -> Obj:
@@ -81,18 +80,16 @@ def list_definition(kind: Kind, where: str) -> Obj:
 
 
 def _published(node: Obj, where: str) -> Obj:
-    """One part of a schema: unfolded for v3; for v2 without what v2 cannot say."""
+    """One part of a schema: unfolded for v3; for v2 without what clients of v2 trip over."""
     out: Obj = {}
-    for key, value in node.items():
+    for key, value in (_reduced(node) if where == V2 else node).items():
         if key == "properties":
             out[key] = _sorted({name: _published(inner, where) for name, inner in value.items()})
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             out[key] = _published(value, where)
-        elif where != V2 or (key not in _VALUE_VALIDATION and key != "nullable"):
+        else:
             out[key] = value
-    if where == V2:
-        _reduce(out)
-    elif out.get("x-kubernetes-int-or-string"):
+    if where != V2 and out.get("x-kubernetes-int-or-string"):
         _unfold(out)
     if node.get("x-kubernetes-embedded-resource"):
         _embed(out, where)
@@ -110,16 +107,22 @@ def _unfold(out: Obj) -> None:
         out["allOf"] = [{"anyOf": _INT_OR_STRING}, *all_of]
 
 
-def _reduce(out: Obj) -> None:
-    """kubectl's v2 validation trips over fields beside unknown ones, and over arrays without items."""
-    if out.get("x-kubernetes-preserve-unknown-fields"):
+def _reduced(node: Obj) -> Obj:
+    """Without alternatives; untyped where null or unknown fields may stand: kubectl takes types there too seriously."""
+    out = {k: v for k, v in node.items() if k not in _JUNCTORS}
+    free, nullable = out.get("x-kubernetes-preserve-unknown-fields"), out.pop("nullable", False)
+    if free or nullable:
         out.pop("items", None)
         out.pop("properties", None)
-        if out.get("type") == "object":
-            del out["type"]
-    if out.get("type") == "array" and "items" not in out:
-        del out["type"]
-    out.pop("default", None)
+    if nullable or (free and out.get("type") == "object") or (out.get("type") == "array" and "items" not in out):
+        out.pop("type", None)
+    optional = {name for name, part in (out.get("properties") or {}).items() if part.get("nullable")}
+    extra = out.get("additionalProperties")
+    if isinstance(extra, dict) and extra.get("nullable"):
+        optional |= set(out.get("required") or [])
+    if out.get("required") and optional:
+        out["required"] = [name for name in out["required"] if name not in optional]
+    return {k: v for k, v in out.items() if k != "required" or v}
 
 
 def _embed(out: Obj, where: str) -> None:

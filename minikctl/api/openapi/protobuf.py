@@ -5,6 +5,7 @@ Source: gnostic-models `openapiv2/OpenAPIv2.proto`; what Kubernetes clients read
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from minikctl.util.jsonio import compact
 MEDIA_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 ACCEPTED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 _STRING, _BOOL, _STRINGS, _ANY, _ANYS = "string", "bool", "strings", "any", "anys"
+_NUMBER, _COUNT = "double", "int64"
 _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
     "Document": {"swagger": (1, _STRING), "info": (2, "Info"), "paths": (8, "Paths"), "definitions": (9, "Schemas")},
     "Info": {"title": (1, _STRING), "version": (2, _STRING)},
@@ -56,6 +58,18 @@ _MESSAGES: dict[str, dict[str, tuple[int, str]]] = {
         "title": (3, _STRING),
         "description": (4, _STRING),
         "default": (5, _ANY),
+        "multipleOf": (6, _NUMBER),
+        "maximum": (7, _NUMBER),
+        "exclusiveMaximum": (8, _BOOL),
+        "minimum": (9, _NUMBER),
+        "exclusiveMinimum": (10, _BOOL),
+        "maxLength": (11, _COUNT),
+        "minLength": (12, _COUNT),
+        "pattern": (13, _STRING),
+        "maxItems": (14, _COUNT),
+        "minItems": (15, _COUNT),
+        "maxProperties": (17, _COUNT),
+        "minProperties": (18, _COUNT),
         "required": (19, _STRINGS),
         "enum": (20, _ANYS),
         "additionalProperties": (21, "Extra"),
@@ -117,6 +131,10 @@ def _field(number: int, type_: str, value: Any) -> bytes:
         return _bytes(number, str(value).encode())
     if type_ == _BOOL:
         return _true(number) if value else b""
+    if type_ == _NUMBER:
+        return _varint(number << 3 | 1) + struct.pack("<d", value)
+    if type_ == _COUNT:
+        return _varint(number << 3) + _varint(int(value))
     if type_ == _STRINGS:
         return b"".join(_bytes(number, str(v).encode()) for v in value)
     if type_ == _ANY:

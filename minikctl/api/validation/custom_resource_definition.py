@@ -5,6 +5,8 @@ Source: apiextensions-apiserver `pkg/apis/apiextensions/validation`. The schemas
 
 from __future__ import annotations
 
+from typing import Any
+
 from minikctl.api.errors import field_forbidden, field_invalid, field_not_supported, field_required
 from minikctl.api.meta import Obj, condition_is
 from minikctl.api.names import dns_1035_label, dns_subdomain
@@ -32,6 +34,9 @@ def validate(obj: Obj) -> Errors:
         for field in ("plural", "singular", "kind", "listKind")
         if not names.get(field)
     ]
+    if spec.get("preserveUnknownFields"):
+        why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+        errors.append(field_invalid("spec.preserveUnknownFields", True, why))
     return errors + _names(names, "spec.names") + _conversion(spec.get("conversion")) + _approval(obj, group)
 
 
@@ -253,6 +258,30 @@ def _stored_versions(stored: list[str], versions: list[Obj]) -> Errors:
             )
             errors.append(field_invalid(f"{at}[{i}]", version_name, why))
     return errors
+
+
+def unknown_formats(obj: Obj) -> list[str]:
+    """Formats in the schemas that nobody checks."""
+    from minikctl.api.crd import formats
+
+    found: list[str] = []
+
+    def walk(node: Any) -> None:
+        if isinstance(node, list):
+            for item in node:
+                walk(item)
+        elif isinstance(node, dict):
+            name = node.get("format")
+            if isinstance(name, str) and name and not formats.known(str(node.get("type") or ""), name):
+                found.append(name)
+            for key in ("items", "not", "additionalProperties", "allOf", "anyOf", "oneOf"):
+                walk(node.get(key))
+            for part in (node.get("properties") or {}).values():
+                walk(part)
+
+    for version in obj["spec"].get("versions") or []:
+        walk(_schema_of(version))
+    return list(dict.fromkeys(found))
 
 
 def validate_update(obj: Obj, old: Obj) -> Errors:

@@ -6,7 +6,9 @@ Source: Kubernetes concept "Service accounts", admission plugin `serviceaccount`
 from __future__ import annotations
 
 import random
+import time
 
+from minikctl.api.durations import parse_time
 from minikctl.api.errors import forbidden, not_found
 from minikctl.api.meta import Obj, annotations_of, generate_name, name
 from minikctl.apiserver.admission import Cluster, Plugin
@@ -14,6 +16,8 @@ from minikctl.apiserver.request import Attributes
 
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 MIRROR = "kubernetes.io/config.mirror"
+PATIENCE_SECONDS, LOOK_SECONDS = 1.0, 0.005
+NEW_SECONDS = 10.0
 _random = random.SystemRandom()
 
 
@@ -44,7 +48,7 @@ def mutate(a: Attributes, api: Cluster) -> None:
     spec = a.obj["spec"]
     account_name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account_name
-    account = api.read("serviceaccounts", a.namespace, account_name)
+    account = _account(a.namespace, account_name, api)
     if account is None:
         missing = not_found("serviceaccounts", "", account_name)
         why = f"error looking up service account {a.namespace}/{account_name}: {missing.message.replace('serviceaccounts', 'serviceaccount', 1)}"
@@ -54,6 +58,24 @@ def mutate(a: Attributes, api: Cluster) -> None:
     wanted = spec.get("automountServiceAccountToken", account.get("automountServiceAccountToken", True))
     if wanted:
         _mount(spec)
+
+
+def _account(namespace: str, wanted: str, api: Cluster) -> Obj | None:
+    """The account. That of a namespace which has only just been made is on its way, and waited for."""
+    found = api.read("serviceaccounts", namespace, wanted)
+    if found is not None or wanted != "default" or not _is_new(namespace, api):
+        return found
+    until = time.monotonic() + PATIENCE_SECONDS
+    while found is None and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+        found = api.read("serviceaccounts", namespace, wanted)
+    return found
+
+
+def _is_new(namespace: str, api: Cluster) -> bool:
+    made = api.read("namespaces", "", namespace)
+    since = made["metadata"].get("creationTimestamp") if made else None
+    return bool(since) and (api.clock.now() - parse_time(since)).total_seconds() < NEW_SECONDS
 
 
 def _mount(spec: Obj) -> None:

@@ -10,9 +10,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from minikctl.api.errors import ApiError, bad_request, gone
+from minikctl.api.errors import bad_request, gone
 from minikctl.api.meta import Obj
 from minikctl.apiserver.cache import Item, WatchCache
+from minikctl.apiserver.http import list_options
 from minikctl.apiserver.watching import Selection
 from minikctl.util.jsonio import JSONError, compact, loads
 
@@ -46,37 +47,13 @@ class Wanted:
     @classmethod
     def of(cls, query: dict[str, str]) -> Wanted:
         """Raises ApiError BadRequest, Invalid for combinations that make no sense."""
-        limit_text = query.get("limit", "") or "0"
-        if not limit_text.lstrip("-").isdigit():
-            raise bad_request(f'strconv.ParseInt: parsing "{limit_text}": invalid syntax')
-        wanted = cls(
-            max(int(limit_text), 0),
+        list_options.check_list(query)
+        return cls(
+            max(list_options.number(query, "limit"), 0),
             query.get("continue", ""),
             query.get("resourceVersion", ""),
-            query.get("resourceVersionMatch", ""),
+            query.get(list_options.MATCH, ""),
         )
-        wanted._check()
-        return wanted
-
-    def _check(self) -> None:
-        if self.resource_version and not self.resource_version.isdigit():
-            raise bad_request(f"invalid resource version: {self.resource_version!r}")
-        if not self.match:
-            if self.token and self.resource_version not in ("", "0"):
-                raise bad_request("specifying resource version is not allowed when using continue")
-            return
-        field = "resourceVersionMatch: Forbidden: "
-        if self.match not in ("Exact", "NotOlderThan"):
-            why = f'resourceVersionMatch: Unsupported value: "{self.match}": supported values: "Exact", "NotOlderThan", ""'
-        elif self.token:
-            why = field + "resourceVersionMatch is forbidden when continue is provided"
-        elif not self.resource_version:
-            why = field + "resourceVersionMatch is forbidden unless resourceVersion is provided"
-        elif self.match == "Exact" and self.resource_version == "0":
-            why = field + 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-        else:
-            return
-        raise ApiError(422, "Invalid", f'ListOptions.meta.k8s.io "" is invalid: {why}')
 
 
 class Lister:
@@ -93,11 +70,7 @@ class Lister:
         items, rv, changed = self._cache.list(selection)
         asked = int(wanted.resource_version or 0)
         if asked > rv:
-            details = {
-                "retryAfterSeconds": 1,
-                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-            }
-            raise ApiError(504, "Timeout", f"Too large resource version: {asked}, current: {rv}", details)
+            raise list_options.too_large(asked, rv)
         exact = wanted.match == "Exact" or (asked and wanted.limit and not wanted.match)
         if exact and asked < rv:
             items, rv = self._exact(selection, items, asked, changed), asked

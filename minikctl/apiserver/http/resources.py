@@ -16,7 +16,7 @@ from minikctl.api.meta import Obj
 from minikctl.apiserver import admission, patching
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache
-from minikctl.apiserver.http import negotiation, watches
+from minikctl.apiserver.http import list_options, negotiation, watches
 from minikctl.apiserver.http.lists import Lister, Page, Wanted
 from minikctl.apiserver.http.messages import Request, Response, json_response, wants_pretty
 from minikctl.apiserver.http.negotiation import Form
@@ -68,6 +68,7 @@ class Resources:
 
     def _get(self, request: Request, target: Target, kind: Kind) -> Response:
         form = negotiation.accept(request.headers.get("accept", ""))
+        list_options.check_get(request.query, self.api.store.current_rv)
         obj = self.api.get(kind, target.namespace, target.name, request.context(), target.subresource)
         return self._object(request, kind, obj, form)
 
@@ -289,6 +290,7 @@ def delete_options(request: Request, given: Any) -> tuple[DeleteOptions, bool]:
         "propagationPolicy": request.query.get("propagationPolicy", ""),
         "orphanDependents": {"true": True, "false": False}.get(request.query.get("orphanDependents", "")),
     }
+    _check_types(source)
     policy = source.get("propagationPolicy") or ""
     if source.get("orphanDependents") is not None:
         policy = "Orphan" if source["orphanDependents"] else "Background"
@@ -310,3 +312,18 @@ def delete_options(request: Request, given: Any) -> tuple[DeleteOptions, bool]:
     dry_run = source.get("dryRun") or []
     options = DeleteOptions(grace, policy, conditions.get("uid") or "", conditions.get("resourceVersion") or "")
     return options, "All" in dry_run
+
+
+def _check_types(options: Obj) -> None:
+    """Raises ApiError BadRequest for DeleteOptions that cannot be decoded."""
+    conditions = options.get("preconditions")
+    texts = {"propagationPolicy": options.get("propagationPolicy")}
+    if isinstance(conditions, dict):
+        texts |= {f"preconditions.{f}": conditions.get(f) for f in ("uid", "resourceVersion")}
+    wrong = [f for f, value in texts.items() if value is not None and not isinstance(value, str)]
+    if conditions is not None and not isinstance(conditions, dict):
+        wrong.append("preconditions")
+    if not isinstance(options.get("dryRun") or [], list):
+        wrong.append("dryRun")
+    if wrong:
+        raise bad_request(f"json: cannot unmarshal into Go struct field DeleteOptions.{wrong[0]}")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from minikctl.apiserver.http.list_options import flag
+
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
 PROXIED = frozenset({"proxy"})
 
@@ -88,7 +90,7 @@ def _proxy_at(raw: list[str]) -> int:
 def _verb(method: str, name: str, watching: bool, query: Mapping[str, str]) -> str:
     match method:
         case "GET" | "HEAD":
-            wants_watch = watching or query.get("watch", "").lower() in ("1", "true")
+            wants_watch = watching or flag(query, "watch")
             if wants_watch and (not name or watching):
                 return "watch"
             return "get" if name else "list"

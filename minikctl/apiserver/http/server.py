@@ -33,8 +33,8 @@ BODY_PATIENCE = 60.0
 IDLE = 120.0
 """Seconds that a connection is kept between two requests: longer than Go's clients keep theirs (90), so that these
 close first, and no request meets a connection that is just being closed."""
-FAREWELL = 3
-"""Seconds that running requests get after SIGTERM."""
+FAREWELL = 1
+"""Seconds that running requests get after SIGTERM, and clients to say goodbye in TLS, which idle ones never do."""
 LONGEST_HEAD = 1 << 20
 """Bytes of a request before its body, as in Go's server."""
 MOST_HEADERS = 2000
@@ -184,7 +184,9 @@ def tls(state_dir: str | Path) -> ssl.SSLContext:
 
 def make(application: Any, context: ssl.SSLContext | None, end_streams: Callable[[], None]) -> Server:
     """A server for an ASGI application; `end_streams` is called when it is to end. Run with `serve(sockets=[…])`."""
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    uvicorn_log = logging.getLogger("uvicorn.error")
+    uvicorn_log.setLevel(logging.ERROR)
+    uvicorn_log.addFilter(lambda record: "graceful shutdown" not in record.getMessage())  # that is no error
     config = uvicorn.Config(
         application,
         http=Protocol,

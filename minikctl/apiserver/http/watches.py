@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from minikctl.api.errors import ApiError, bad_request, gone
+from minikctl.api.errors import ApiError, gone
 from minikctl.api.meta import Obj
 from minikctl.api.watch import BOOKMARK, ERROR
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache, Watcher
+from minikctl.apiserver.http import list_options
 from minikctl.apiserver.http.negotiation import Form
 from minikctl.apiserver.watching import Selection
 from minikctl.store import Compacted, FutureVersion
@@ -23,6 +24,7 @@ from minikctl.util.clock import Clock
 from minikctl.util.jsonio import compact
 
 BOOKMARK_SECONDS = 60.0
+FAREWELL = 2.0
 LONGEST = (1800.0, 3600.0)
 INITIAL_END = "k8s.io/initial-events-end"
 
@@ -32,31 +34,26 @@ class Wanted:
     """The query of a watch."""
 
     after: int | None
+    """Begin after this version; None: with what there is, as ADDED."""
     bookmarks: bool
     initial: bool
     seconds: float
+    from_now: bool = False
+    """Neither a version nor what there is was asked for."""
 
     @classmethod
     def of(cls, query: dict[str, str]) -> Wanted:
         """Raises ApiError BadRequest, Invalid."""
-
-        def on(name: str) -> bool:
-            return query.get(name, "").lower() in ("1", "true")
-
-        version = query.get("resourceVersion", "")
-        if version and not version.isdigit():
-            raise bad_request(f"Invalid value: {version!r}: resourceVersion must be a number")
-        initial = on("sendInitialEvents")
-        if initial and query.get("resourceVersionMatch") != "NotOlderThan":
-            why = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            raise ApiError(422, "Invalid", f'ListOptions.meta.k8s.io "" is invalid: {why}')
-        seconds = query.get("timeoutSeconds", "")
-        after = None if initial or version in ("", "0") else int(version)
+        list_options.check_watch(query)
+        version, initial = query.get("resourceVersion", ""), list_options.flag(query, "sendInitialEvents")
+        nowhere = version in ("", "0")
+        seconds = list_options.number(query, "timeoutSeconds")
         return cls(
-            after,
-            on("allowWatchBookmarks"),
+            None if initial or nowhere else int(version),
+            list_options.flag(query, "allowWatchBookmarks"),
             initial,
-            float(seconds) if seconds.isdigit() and int(seconds) else random.uniform(*LONGEST),
+            float(seconds) if seconds > 0 else random.uniform(*LONGEST),
+            nowhere and "sendInitialEvents" in query and not initial,
         )
 
 
@@ -108,20 +105,22 @@ class Encoder:
 
 def open_watch(cache: WatchCache, selection: Selection, wanted: Wanted, wake: Any) -> tuple[Watcher, Any, int]:
     """Raises ApiError: Expired (410), Timeout for versions that are yet to come."""
+    after = wanted.after
+    if wanted.from_now:
+        with cache.hub.lock:
+            after = cache.hub.catch_up()
     try:
-        return cache.watch(selection, wanted.after, wake)
+        return cache.watch(selection, after, wake)
     except Compacted as e:
         raise gone(str(e)) from None
     except FutureVersion as e:
-        raise ApiError(
-            504,
-            "Timeout",
-            str(e),
-            {
-                "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
-                "retryAfterSeconds": 1,
-            },
-        ) from None
+        raise list_options.too_large(e.asked, e.current) from None
+
+
+def _next_bookmark(now: float, deadline: float) -> float:
+    """Every minute, and shortly before the end, so that the next watch can begin where this one ended."""
+    last = deadline - FAREWELL
+    return min(now + BOOKMARK_SECONDS, last if last > now else deadline)
 
 
 async def stream(cache: WatchCache, selection: Selection, wanted: Wanted, encoder: Encoder) -> AsyncIterator[bytes]:
@@ -142,14 +141,13 @@ async def stream(cache: WatchCache, selection: Selection, wanted: Wanted, encode
             if wanted.initial and wanted.bookmarks:
                 yield encoder.bookmark(seen, initial_end=True)
             deadline = loop.time() + wanted.seconds
-            marked = loop.time()
+            mark = _next_bookmark(loop.time(), deadline) if wanted.bookmarks else deadline
             while (left := deadline - loop.time()) > 0:
-                pause = min(left, marked + BOOKMARK_SECONDS - loop.time()) if wanted.bookmarks else left
                 try:
-                    await asyncio.wait_for(ready.wait(), max(pause, 0.001))
+                    await asyncio.wait_for(ready.wait(), max(min(left, mark - loop.time()), 0.001))
                 except TimeoutError:
-                    if wanted.bookmarks and loop.time() - marked >= BOOKMARK_SECONDS:
-                        marked = loop.time()
+                    if wanted.bookmarks and mark <= loop.time() < deadline:
+                        mark = _next_bookmark(loop.time(), deadline)
                         yield encoder.bookmark(max(seen, cache.hub.last_rv), initial_end=False)
                     continue
                 ready.clear()

@@ -252,9 +252,8 @@ class HttpClient:
         from minikctl.client.http.websocket import connect
 
         path = path_of(self._kind(kind), namespace, name, subresource)
-        return connect(
-            self._transport, path, _options(options), port=int(options["port"]) if subresource == "portforward" else 0
-        )
+        port = int(options["port"]) if subresource == "portforward" else None
+        return connect(self._transport, path, _options(options), port=port)
 
     # ------------------------------------------------------------------ the rest
 

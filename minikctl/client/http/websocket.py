@@ -39,14 +39,14 @@ DATA = 0
 MAX_MESSAGE = 16 << 20
 
 
-def connect(transport: Transport, path: str, query: Query, *, port: int = 0) -> Stream:
-    """Open a stream; to a pod's port when one is given. Raises ApiError for a refusal, Unreachable."""
+def connect(transport: Transport, path: str, query: Query, *, port: int | None = None) -> Stream:
+    """Open a stream; to a pod's port when one is given (0: to none of them). Raises ApiError for a refusal, Unreachable."""
     sock, credentials, target = transport.upgrade(path, query)
-    wanted = (TUNNEL, V4) if port else (V5, V4)
+    wanted = (V5, V4) if port is None else (TUNNEL, V4) if port else (TUNNEL,)
     try:
         stream = WebSocketStream(sock, f"ws://{transport.url.netloc}{target}", wanted)
         stream.open([("User-Agent", transport.agent), *credentials])
-        if not port:
+        if port is None:
             return stream
         return TunnelStream(stream, port) if stream.protocol == TUNNEL else PortForwardStream(stream)
     except OSError as e:
@@ -184,6 +184,8 @@ class TunnelStream:
         self._frames: deque[spdy.Frame] = deque()
         self._open = {self._ERRORS, self._DATA}
         self._complaint = b""
+        if not port:
+            return
         headers = {"port": str(port), "requestID": "0"}
         self._send(spdy.SynStream(self._ERRORS, {"streamType": "error", **headers}))
         self._send(spdy.Data(self._ERRORS, b"", fin=True))

@@ -95,7 +95,7 @@ COMMAND = Command(
     "Print the supported API resources on the server",
     run,
     OPTIONS,
-    use="api-resources",
+    use="api-resources [flags]",
     description="Print the supported API resources on the server.",
     examples=(
         ("All resources", "kubectl api-resources"),

@@ -75,9 +75,7 @@ class Session:
         try:
             return self._call.client.connect("pods", name(self.pod), namespace(self.pod), "exec", options)
         except ApiError as e:
-            if e.reason != "InternalError":
-                raise
-            raise UsageError(e.message) from None
+            raise UsageError(remote.refusal(e)) from None
 
 
 def _exit_code(status: Obj) -> int:

@@ -122,7 +122,7 @@ COMMAND = Command(
     name="events",
     summary="List events",
     group="Troubleshooting and Debugging Commands",
-    use=f"events [(-o|--output=){'|'.join(sorted(FORMATS))}] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
+    use=f"events [(-o|--output=){'|'.join(FORMATS)}] [--for TYPE/NAME] [--watch] [--types=Normal,Warning]",
     description=(
         "Show events.\n\n"
         "A table of the most important things about events: of a namespace, of all namespaces, or only of those about "

@@ -25,7 +25,7 @@ OPTIONS = (
         help="Format in which to render the schema (plaintext, plaintext-openapiv2)",
         complete=(PLAINTEXT, PLAINTEXT_V2),
     ),
-    Option("recursive", BOOL, help="Print the fields of fields."),
+    Option("recursive", BOOL, short="R", help="Print the fields of fields."),
 )
 
 

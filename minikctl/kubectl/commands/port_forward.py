@@ -35,6 +35,7 @@ def run(call: Invocation) -> None:
         raise UsageError(f"unable to forward port because pod is not running. Current status={phase}")
     forwarder = Forwarder(call, name(pod), namespace(pod), parse_addresses(call.flags.address), parse_ports(words))
     try:
+        forwarder.open()
         forwarder.listen()
         forwarder.serve()
     except KeyboardInterrupt:

@@ -88,7 +88,7 @@ COMMAND = Command(
     "Print the client and server version information",
     run,
     OPTIONS,
-    use="version",
+    use="version [flags]",
     description="Print the client and server version information for the current context.",
     examples=(("The versions of client and server", "kubectl version"),),
 )

@@ -14,6 +14,8 @@ from minikctl.util.errors import UsageError
 
 HELP = Option("help", "bool", short="h", help="Help for this command.")
 MANIFESTS = ["json", "yaml", "yml"]
+PATIENCE = "2s"
+"""How long one may wait at a prompt for a cluster that does not answer."""
 
 
 def run(call: Invocation) -> None:
@@ -159,6 +161,7 @@ def _invocation(env: Environment, line: Line) -> Invocation:
         except ValueError:
             continue
         flags.set(option.name, [*flags.get(option.name), *value] if option.type in (LIST, ARRAY) else value)
+    flags.set("request-timeout", PATIENCE)
     path = line.found.path if line.found else PROGRAM
     return Invocation(command, path, replace(env, ensure_running=None), flags, line.args)
 

@@ -49,6 +49,11 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("semver(self).isGreaterThan(semver('1.2.3-rc.1'))", "1.2.3", True),
     ("semver('1.0.0-alpha.9').isLessThan(semver('1.0.0-alpha.10'))", 0, True),
     ("isSemver(self) || !isSemver(self, true)", "v1.2", False),
+    ("format.dns1123Label().validate(self).hasValue()", "web-1", False),
+    ("format.uuid().validate(self).value()", "x", ["does not match the UUID format"]),
+    ("format.named('labelValue').value().validate(self).value().size()", "no good", 1),
+    ("format.named(self).hasValue()", "nothing", False),
+    ("format.dns1123LabelPrefix().validate(self).optMap(e, e[0]).orValue('fine')", "web-", "fine"),
 ]
 
 

@@ -246,7 +246,7 @@ def contained(wanted: Any, live: Any) -> bool:
     if isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
         key = "containerPort" if "containerPort" in wanted[0] else "name"
         return all(any(e.get(key) == w[key] and contained(w, e) for e in live) for w in wanted)
-    return bool(wanted == live) or (isinstance(wanted, list) and set(wanted) <= set(live))
+    return bool(wanted == live) or (isinstance(wanted, list) and all(w in live for w in wanted))
 
 
 @quick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,24 @@ def test_every_plugin_has_a_place_of_its_own() -> None:
     )
     assert set(on_by_default) <= set(names)
     assert names.index("MutatingAdmissionWebhook") < names.index("ValidatingAdmissionWebhook")
+
+
+def test_the_account_of_a_fresh_namespace_is_waited_for(cluster: TestCluster) -> None:
+    cluster.client.create("namespaces", {"metadata": {"name": "fresh"}})
+    account = {"metadata": {"name": "default"}}
+    later = threading.Timer(0.05, lambda: cluster.client.create("serviceaccounts", account, "fresh"))
+    later.start()
+    try:
+        cluster.client.create("pods", pod(), "fresh")
+    finally:
+        later.join(10)
+
+
+def test_an_account_that_does_not_come(cluster: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minikctl.apiserver.admission.service_account.PATIENCE_SECONDS", 0.02)
+    cluster.client.create("namespaces", {"metadata": {"name": "fresh"}})
+    with pytest.raises(ApiError) as refused:
+        cluster.client.create("pods", pod(), "fresh")
+    assert refused.value.message == (
+        'pods "web" is forbidden: error looking up service account fresh/default: serviceaccount "default" not found'
+    )

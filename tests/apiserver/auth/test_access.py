@@ -297,3 +297,30 @@ def test_reviews_are_only_asked(https: HTTPS) -> None:
     listed = https.admin().get("/apis/authorization.k8s.io/v1").json()["resources"]
     assert {r["name"] for r in listed} >= {"subjectaccessreviews", "selfsubjectrulesreviews"}
     assert all(r["verbs"] == ["create"] for r in listed)
+
+
+@pytest.mark.parametrize("path", ["pods/x/exec?command=date", "pods/x/attach", "pods/x/portforward?ports=80"])
+def test_nobody_enters_a_container_by_websocket_without_the_right(https: HTTPS, path: str) -> None:
+    headers = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "sec-websocket-protocol": "v5.channel.k8s.io",
+    }
+    for client in (https.anonymous(), https.as_user("zoe")):
+        answer = client.get(f"/api/v1/namespaces/default/{path}", headers=headers)
+        assert answer.status_code == 403, answer.text
+    bad = {**headers, "authorization": "Bearer nonsense"}
+    assert https.anonymous().get(f"/api/v1/namespaces/default/{path}", headers=bad).status_code == 401
+    found = https.admin().get(f"/api/v1/namespaces/default/{path}", headers=headers)
+    assert found.status_code in (400, 404), found.text
+
+
+def test_a_browsers_token_comes_as_a_subprotocol(https: HTTPS) -> None:
+    import base64
+
+    encoded = base64.urlsafe_b64encode(https.token_of("default").encode()).decode().rstrip("=")
+    headers = {"sec-websocket-protocol": f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{encoded}"}
+    told = refused(https.anonymous().get("/api/v1/namespaces/default/pods", headers=headers))
+    assert 'User "system:serviceaccount:default:default"' in told

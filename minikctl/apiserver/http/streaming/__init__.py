@@ -40,16 +40,16 @@ async def serve(app: Application, request: Request, target: Target, kind: Kind) 
         case "pods" | "services" | "nodes", "proxy":
             return await proxy.serve(app.api, request, target)
         case "pods", "exec" | "attach" | "portforward":
-            return _not_upgraded(app, request, target)
+            return await _not_upgraded(app, request, target)
     raise no_such_resource()
 
 
-def _not_upgraded(app: Application, request: Request, target: Target) -> Response:
+async def _not_upgraded(app: Application, request: Request, target: Target) -> Response:
     """The refusal that such a request gets: what would be wrong with it anyway comes first, for the client to show."""
     if target.verb not in ("get", "create"):
         raise method_not_supported(f"pods/{target.subresource}", "", target.verb)
     if target.subresource == "portforward":
-        port_forward.check(app.api, target)
+        (await port_forward.begin(app.api, target)).close()
     else:
         sessions.prepare(app.api, request, target)
     raise bad_request(NO_SPDY if "upgrade" in request.headers else NO_UPGRADE)

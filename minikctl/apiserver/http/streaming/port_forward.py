@@ -32,21 +32,35 @@ MOST_STREAMS = 2000
 """Open at once on one connection."""
 
 
-def check(api: APIServer, target: Target) -> None:
-    """Raises ApiError for a pod that ports cannot be forwarded to."""
-    _call(api, target, 0)
+async def begin(api: APIServer, target: Target) -> AsyncFrames:
+    """A connection to the pod's kubelet that lasts as long as ports can be forwarded. Raises ApiError."""
+    try:
+        return await kubelets.open_call(api, _call(api, target, 0))
+    except ApiError as e:
+        raise kubelet_client.session_failure(e) from None
 
 
 async def serve(api: APIServer, request: Request, target: Target, socket: WebSocket) -> None:
     protocol = socket.choose((TUNNEL, *CHANNELS, ""))
-    check(api, target)
-    if protocol == TUNNEL:
+    ports = _ports(request) if protocol != TUNNEL else []
+    session = await begin(api, target)
+    watcher = asyncio.ensure_future(_end_with(session, socket))
+    try:
         await socket.accept(protocol)
-        await Tunnel(api, target, socket).run()
-    else:
-        ports = _ports(request)
-        await socket.accept(protocol)
-        await _forward_channels(api, target, socket, CHANNELS.get(protocol, Channels("")), ports)
+        if protocol == TUNNEL:
+            await Tunnel(api, target, socket).run()
+        else:
+            await _forward_channels(api, target, socket, CHANNELS.get(protocol, Channels("")), ports)
+    finally:
+        watcher.cancel()
+        session.close()
+
+
+async def _end_with(session: AsyncFrames, socket: WebSocket) -> None:
+    """When the node is lost, so are its ports."""
+    while await session.recv() is not None:
+        pass
+    await socket.close(1001, "the connection to the node was lost")
 
 
 def _call(api: APIServer, target: Target, port: int) -> Call:

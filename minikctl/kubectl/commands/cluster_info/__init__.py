@@ -46,7 +46,7 @@ COMMAND = Command(
     name="cluster-info",
     summary="Display cluster information",
     group="Cluster Management Commands",
-    use="cluster-info",
+    use="cluster-info [flags]",
     description=(
         "Show the addresses of the control plane and of the services labelled kubernetes.io/cluster-service=true.\n"
         f"'{PROGRAM} cluster-info dump' tells more."

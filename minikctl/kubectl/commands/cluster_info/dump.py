@@ -134,7 +134,7 @@ def namespaces(call: Invocation) -> list[str]:
 COMMAND = Command(
     name="dump",
     summary="Dump relevant information for debugging and diagnosis",
-    use="dump",
+    use="cluster-info dump [flags]",
     description=(
         "Dump what helps to find out what is wrong with a cluster.\n\n"
         "Everything goes to standard output, or with --output-directory into files below a folder. Without --namespaces "

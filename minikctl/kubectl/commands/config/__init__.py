@@ -11,7 +11,7 @@ def run(call: Invocation) -> int | None:
 
 COMMAND = Command(
     name="config",
-    group="Settings Commands",
+    group="Other",
     summary="Modify kubeconfig files",
     description=(
         'Modify kubeconfig files using subcommands like "kubectl config set current-context my-context".\n\n'

@@ -92,7 +92,7 @@ def tls(texts: list[str]) -> list[Obj]:
 COMMAND = Command(
     name="ingress",
     summary="Create an ingress with the specified name",
-    use="create ingress NAME --rule=host/path=service:port[,tls[=secret]]",
+    use="create ingress NAME --rule=host/path=service:port[,tls[=secret]] ",
     aliases=("ing",),
     description=(
         "Create an ingress with the specified name. A path that ends in * stands for everything below it (Prefix), "

@@ -7,7 +7,7 @@ from minikctl.kubectl.group import run_group
 COMMAND = Command(
     name="kuberc",
     summary="Manage kuberc configuration files",
-    group="Settings Commands",
+    group="Other",
     use="kuberc SUBCOMMAND",
     description="Look after the kuberc file: your own defaults for flags, and your own names for commands.",
     examples=(

@@ -53,6 +53,6 @@ COMMAND = Command(
         Option("show-capacity", BOOL, help="Shares of the nodes' capacity, not of what is allocatable."),
         usage.SHOW_SWAP,
     ),
-    complete="resources:node",
+    complete="nodes",
     run=run,
 )

@@ -79,6 +79,6 @@ COMMAND = Command(
         Option("sum", BOOL, help="A line with the sum."),
         usage.SHOW_SWAP,
     ),
-    complete="resources:pod",
+    complete="names:pods",
     run=run,
 )
