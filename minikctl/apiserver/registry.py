@@ -325,8 +325,9 @@ class Registry:
             decoded = kind.decode(obj) if kind.decode else schema.decode(kind.type, obj)
         except schema.DecodeError as e:
             raise bad_request(f"{where}: {e}") from None
-        if decoded.unknown and ctx.field_validation != "Ignore":
-            texts = [f'unknown field "{path}"' for path in decoded.unknown]
+        if (decoded.unknown or ctx.repeated) and ctx.field_validation != "Ignore":
+            texts = [f'duplicate field "{path}"' for path in ctx.repeated]
+            texts += [f'unknown field "{path}"' for path in decoded.unknown]
             if ctx.field_validation == "Strict":
                 raise bad_request(f"{where}: strict decoding error: {', '.join(texts)}")
             for text in texts:

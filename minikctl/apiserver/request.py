@@ -52,6 +52,8 @@ class Context:
     applies: bool = False
     """True while a server-side apply is carried out: it keeps its own account of who owns what."""
     warnings: list[str] = field(default_factory=list)
+    repeated: tuple[str, ...] = ()
+    """Fields that the client's text has twice."""
     annotations: dict[str, str] = field(default_factory=dict)
     """What admission notes for an audit log."""
 

@@ -13,6 +13,7 @@ from minikctl.api import protobuf
 from minikctl.api.errors import ApiError, bad_request, method_not_supported
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
+from minikctl.api.repeated import repeated_fields
 from minikctl.apiserver import admission, patching
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache
@@ -21,7 +22,7 @@ from minikctl.apiserver.http.lists import Lister, Page, Wanted
 from minikctl.apiserver.http.messages import Request, Response, json_response, wants_pretty
 from minikctl.apiserver.http.negotiation import Form
 from minikctl.apiserver.http.routing import Target
-from minikctl.apiserver.request import DeleteOptions
+from minikctl.apiserver.request import Context, DeleteOptions
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.watching import Selection
 from minikctl.util.jsonio import JSONError, compact, loads
@@ -113,8 +114,9 @@ class Resources:
 
     async def _write(self, request: Request, target: Target, kind: Kind) -> Response:
         form = negotiation.accept(request.headers.get("accept", ""))
-        obj = _body(request, await request.body())
-        ctx = request.context()
+        data = await request.body()
+        obj = _body(request, data)
+        ctx = _with_repeated(request.context(), data)
         if target.verb == "create":
             if target.name and not target.subresource:
                 raise method_not_supported(kind.plural, kind.group, "create")
@@ -144,7 +146,7 @@ class Resources:
             raise method_not_supported(kind.plural, kind.group, "patch")
         data = await request.body()
         patch: Any = _yaml(data) if patch_type == patching.APPLY else data
-        ctx = request.context()
+        ctx = _with_repeated(request.context(), data)
         if request.flag("force") and patch_type != patching.APPLY:
             raise ApiError(
                 422,
@@ -262,6 +264,13 @@ def _yaml(data: bytes) -> Any:
         return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as e:
         raise bad_request(f"error decoding YAML: {e}") from None
+
+
+def _with_repeated(ctx: Context, data: bytes) -> Context:
+    if ctx.field_validation == "Ignore" or not data.startswith(b"{"):
+        return ctx
+    found = repeated_fields(data)
+    return ctx.with_(repeated=tuple(found)) if found else ctx
 
 
 def _body(request: Request, data: bytes) -> Any:
