@@ -2,6 +2,9 @@
 
 Source: the metrics API of kubernetes-sigs/metrics-server. There is no scraping in between: the kubelets themselves keep
 what a rate needs. A node that cannot be reached has no metrics, and neither have pods that do not run.
+
+The group is served while the APIService `v1beta1.metrics.k8s.io` exists. The first node with real containers brings it
+(`controllers/metrics_registration.py`); on a cluster of simulated nodes it can be created by hand.
 """
 
 from __future__ import annotations

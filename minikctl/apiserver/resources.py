@@ -1,4 +1,8 @@
-"""Which resources are served: the built-in kinds and, from their definitions in the store, custom ones."""
+"""Which resources are served: the built-in kinds and, from their definitions in the store, custom ones.
+
+Kinds whose objects are computed (metrics) are there when an APIService says so, as on any cluster: on one without a
+metrics server, and on one of simulated nodes alone, nobody has anything to measure.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,21 @@ class Resources:
     """Finds kinds by what people type and by what manifests say. Built-in kinds come first."""
 
     def __init__(self, store: Store | None = None):
+        self._store = store
         self.definitions = Definitions(store)
+
+    def _is_served(self, kind: Kind) -> bool:
+        if not kind.is_computed:
+            return True
+        service = f"apiservices/{kind.version}.{kind.group}"
+        return self._store is not None and self._store.path(service).exists()
+
+    def _served(self, kind: Kind | None) -> Kind | None:
+        return kind if kind is not None and self._is_served(kind) else None
 
     def find(self, word: str) -> Kind | None:
         """`po`, `pods`, `Pod`, `deployments.apps`, `deployments.v1.apps`; None when nothing is called so."""
-        return kinds.find(word) or kinds.find(word.lower()) or self._find_custom(word)
+        return self._served(kinds.find(word) or kinds.find(word.lower())) or self._find_custom(word)
 
     def _find_custom(self, word: str) -> Kind | None:
         """A group may be shortened to its beginning, when no group is called so."""
@@ -33,7 +47,7 @@ class Resources:
         return next(iter(exact or shortened), None)
 
     def by_gvk(self, group: str, version: str, kind: str) -> Kind | None:
-        found = kinds.by_gvk(group, version, kind)
+        found = self._served(kinds.by_gvk(group, version, kind))
         if found is not None or "." not in group:
             return found
         matching = (k for k in self.definitions.kinds() if (k.group, k.version, k.kind) == (group, version, kind))
@@ -41,7 +55,7 @@ class Resources:
 
     def by_path(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind behind `/apis/<group>/<version>/…/<plural>`."""
-        found = _built_in().get((group, version, plural))
+        found = self._served(_built_in().get((group, version, plural)))
         if found is not None or "." not in group:
             return found
         return next(
@@ -49,7 +63,7 @@ class Resources:
         )
 
     def all(self) -> list[Kind]:
-        return [*kinds.all_kinds(), *self.definitions.kinds()]
+        return [*filter(self._is_served, kinds.all_kinds()), *self.definitions.kinds()]
 
 
 @cache

@@ -35,11 +35,11 @@ class AuthorizedClient(LocalClient):
         return super().get(kind, name, namespace, subresource=subresource)
 
     def list(self, kind: Kind | str, namespace: str = "", **options: Any) -> Obj:
-        self._require("list", kind, namespace)
+        self._require("list", kind, namespace, _only_name(options))
         return super().list(kind, namespace, **options)
 
     def watch(self, kind: Kind | str, namespace: str = "", **options: Any) -> Iterator[Event]:
-        self._require("watch", kind, namespace)
+        self._require("watch", kind, namespace, _only_name(options))
         return super().watch(kind, namespace, **options)
 
     def reflect(self, kind: Kind | str, sink: Sink, namespace: str = "", **options: Any) -> Stop:
@@ -121,6 +121,16 @@ class AuthorizedClient(LocalClient):
     ) -> Stream:
         self._require("create", kind, namespace, name, subresource)
         return super().connect(kind, name, namespace, subresource, options)
+
+
+def _only_name(options: Mapping[str, Any]) -> str:
+    """The one name that a list is about, when its field selector says so: rules with names hold for it."""
+    from minikctl.api.selectors import SelectorError, parse_field_selector
+
+    try:
+        return parse_field_selector(options.get("field_selector") or "").exact("metadata.name") or ""
+    except SelectorError:
+        return ""
 
 
 def acting_as(

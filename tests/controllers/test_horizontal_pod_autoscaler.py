@@ -14,6 +14,7 @@ from minikctl.controllers.deployment import DeploymentController
 from minikctl.controllers.horizontal_pod_autoscaler import HorizontalPodAutoscalerController, behavior, replicas
 from minikctl.controllers.horizontal_pod_autoscaler.behavior import Memory
 from minikctl.controllers.horizontal_pod_autoscaler.replicas import Sample, Tolerances, Unknown
+from minikctl.controllers.metrics_registration import METRICS_API
 from minikctl.controllers.replica_set import ReplicaSetController
 from tests.controllers.conftest import MakePlane
 from tests.controllers.objects import NOW, ago, deployment
@@ -256,6 +257,7 @@ def plane(plane_of: MakePlane) -> ControlPlane:
 @pytest.fixture
 def use(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> SetUse:
     """`use(80)`: from now on all pods together use 80% of a core; -1: nobody knows."""
+    plane.cluster.client.create("apiservices", METRICS_API)
     total = [0]
 
     def measure(_api: Any, node: str) -> Objects | None:

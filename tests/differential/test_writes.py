@@ -60,6 +60,7 @@ FILES = {
     "bad-pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c}], restartPolicy: Maybe}\n",
     "broken.yaml": "a: b: c\n",
     "empty.yaml": "",
+    "list.yaml": f"apiVersion: v1\nkind: List\nitems:\n- {SETTINGS.replace(chr(10), chr(10) + '  ')}",
     "pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {run: p}}\nspec: {containers: [{name: c, image: busybox}]}\n",
     "node.yaml": "apiVersion: v1\nkind: Node\nmetadata: {name: NS}\n",
     "env.txt": "ONE=1\nTWO=two words\n# no\n",
@@ -111,6 +112,8 @@ apply -f pod.yaml --dry-run=client -o yaml
 apply -f - < cm.yaml
 apply set-last-applied -f cm2.yaml
 apply -f unknown-field.yaml
+apply -f unknown-kind.yaml
+apply -f list.yaml
 apply -f other-namespace.yaml
 apply -f bad-name.yaml
 apply -f bad-pod.yaml

@@ -76,6 +76,8 @@ def _alike(text: str, namespace: str) -> str:
     text = re.sub(r"10\.96\.\d+\.\d+ *", "ADDRESS ", text)
     text = re.sub(r"((?:nodePort|node-port)\"?: )\d+", r"\1PORT", text)
     text = re.sub(r":3[0-2]\d{3}\b", ":PORT", text)
+    if "CLUSTER-IP" in text:  # its column is as wide as the addresses
+        text = re.sub(" {2,}", "  ", text)
     text = re.sub(r"\b\d+s\b", "AGE", text)
     return re.sub(r"(/tmp/\S*?)(\w+)-edit-\d+", "EDITED", text)
 

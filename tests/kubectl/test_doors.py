@@ -18,6 +18,7 @@ from minikctl.kubectl.command import Command, Environment, Invocation
 from minikctl.kubectl.flags import bind, scan
 from minikctl.kubectl.global_options import GLOBAL_OPTIONS
 from minikctl.kubectl.kubeconfig import ensure_own
+from minikctl.util.errors import UsageError
 from tests.support.cluster import TestCluster
 from tests.support.http import serving
 
@@ -97,6 +98,15 @@ def test_flags_change_the_context(state: Path) -> None:
     assert (there.server, there.token, there.ca, there.insecure) == ("https://near:1", "t", b"", True)
     assert (there.tls_server_name, there.timeout, there.compression) == ("n", 5.0, False)
     assert there.impersonation.user == "eve" and there.impersonation.extra == {"k": ("v",)}
+
+
+def test_whom_to_act_as_begins_with_a_user(state: Path) -> None:
+    for flag in ("--as-group=g", "--as-uid=1", "--as-user-extra=k=v"):
+        with pytest.raises(
+            UsageError, match=r"requesting uid, groups or user-extra for .* without impersonating a user"
+        ):
+            opened(state, flag, MINIKCTL_DOOR="http")
+    assert endpoint(opened(state, "--as=eve", "--as-user-extra=odd", MINIKCTL_DOOR="http")).impersonation.extra == {}
 
 
 def test_another_server_gets_no_credentials_of_ours(state: Path) -> None:

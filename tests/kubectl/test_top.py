@@ -9,6 +9,7 @@ import pytest
 
 from minikctl.api.meta import Obj
 from minikctl.apiserver import metrics
+from minikctl.controllers.metrics_registration import METRICS_API
 from tests.support.cluster import TestCluster
 
 
@@ -28,6 +29,7 @@ ON_NODES: dict[str, list[Obj] | None] = {
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = TestCluster(tmp_path / "state")
+    made.client.create("apiservices", METRICS_API)
     status = {"capacity": {"cpu": "8", "memory": "8Gi"}, "allocatable": {"cpu": "4", "memory": "4Gi"}}
     for node, pods in ON_NODES.items():
         made.client.create("nodes", {"metadata": {"name": node, "labels": {"n": node[-1]}}, "status": status})
@@ -127,3 +129,11 @@ def test_the_api_itself(cluster: TestCluster) -> None:
     assert [n["usage"]["cpu"] for n in listed["items"]] == ["2250000001n", "5000000n"]
     shown = cluster.cli("get", "pods.metrics.k8s.io")
     assert shown.out.splitlines()[0].split() == ["NAME", "CPU", "MEMORY", "WINDOW"]
+
+
+def test_without_its_api_service_there_is_no_metrics_api(cluster: TestCluster) -> None:
+    cluster.client.delete("apiservices", "v1beta1.metrics.k8s.io")
+    for word in ("pods", "nodes"):
+        done = cluster.cli("top", word)
+        assert (done.code, done.err) == (1, "error: Metrics API not available\n")
+    assert "metrics.k8s.io" not in cluster.cli("api-resources").out

@@ -48,7 +48,7 @@ def prepare_for_create(obj: Obj) -> None:
     spec = obj["spec"]
     if spec.get("manualSelector"):
         return
-    uid, name = obj["metadata"]["uid"], obj["metadata"]["name"]
+    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
     generated = {CONTROLLER_UID: uid, JOB_NAME: name, OLD_CONTROLLER_UID: uid, OLD_JOB_NAME: name}
     template = spec["template"]
     labels = dict(sorted({**generated, **labels_of(template)}.items()))

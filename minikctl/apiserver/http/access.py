@@ -31,7 +31,8 @@ class ClusterAccess:
     def authorize(self, user: User, target: Target) -> None:
         if MASTERS in user.groups:
             return
-        action = Action(target.verb, target.group, target.resource, target.subresource, target.namespace, target.name)
+        name = target.name or target.only
+        action = Action(target.verb, target.group, target.resource, target.subresource, target.namespace, name)
         self._authorizer.require(user, action)
         if target.verb == "get" and target.subresource in INTO_CONTAINERS:
             # a WebSocket begins with GET; who may only read must not get in that way

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from minikctl.api.selectors import SelectorError, parse_field_selector
 from minikctl.apiserver.http.list_options import flag
 
 NAMESPACE_SUBRESOURCES = frozenset({"status", "finalize"})
@@ -25,6 +26,8 @@ class Target:
     subresource: str = ""
     rest: str = ""
     """What follows a proxy subresource."""
+    only: str = ""
+    """The one name that a list, watch or deletecollection is about by its field selector: rules with names hold for it."""
 
 
 class BadPath(Exception):
@@ -77,7 +80,16 @@ def _target(method: str, raw_path: str, query: Mapping[str, str]) -> Target | No
     subresource = "/".join(parts[2:])
     if resource == "namespaces":
         namespace = name
-    return Target(_verb(method, name, watching, query), group, version, resource, namespace, name, subresource, rest)
+    verb = _verb(method, name, watching, query)
+    only = _only_name(query) if not name and verb in ("list", "watch", "deletecollection") else ""
+    return Target(verb, group, version, resource, namespace, name, subresource, rest, only)
+
+
+def _only_name(query: Mapping[str, str]) -> str:
+    try:
+        return parse_field_selector(query.get("fieldSelector", "")).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
 
 
 def _proxy_at(raw: list[str]) -> int:

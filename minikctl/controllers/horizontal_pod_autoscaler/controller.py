@@ -157,7 +157,8 @@ class HorizontalPodAutoscalerController(Controller):
         try:
             found: Objects = self.client.list("pods.metrics.k8s.io", in_namespace, label_selector=selector)["items"]
         except ApiError as e:
-            raise Unknown(f"unable to fetch metrics from resource metrics API: {e.message}") from None
+            what = " (get pods.metrics.k8s.io)" if e.reason == "NotFound" else ""
+            raise Unknown(f"unable to fetch metrics from resource metrics API: {e.message}{what}") from None
         return found
 
     # ------------------------------------------------------------------ doing it

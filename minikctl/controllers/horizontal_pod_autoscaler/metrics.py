@@ -67,10 +67,7 @@ def _resource(kind: str, source: Obj, situation: Situation) -> Found:
     within = "container " if container else ""
     what = "usage" if target.get("averageValue") is not None else "utilization"
     try:
-        samples = samples_of(situation.ask(), resource, container)
-        if not samples:
-            api = "no metrics returned from resource metrics API"
-            raise Unknown(f"unable to get metrics for resource {resource}: {api}")
+        samples = _measured(situation, resource, container)
         proposal = _proposal(resource, container, target, samples, situation)
     except Unknown as e:
         raise Unknown(f"failed to get {resource} {what}: {e}") from None
@@ -83,6 +80,16 @@ def _resource(kind: str, source: Obj, situation: Situation) -> Found:
         title += " utilization (percentage of request)"
     shown = {"name": resource, **({"container": container} if container else {}), "current": current}
     return Found(proposal.replicas, title, {"type": kind, FIELDS[kind]: shown})
+
+
+def _measured(situation: Situation, resource: str, container: str) -> dict[str, Sample]:
+    try:
+        samples = samples_of(situation.ask(), resource, container)
+    except Unknown as e:
+        raise Unknown(f"unable to get metrics for resource {resource}: {e}") from None
+    if not samples:
+        raise Unknown(f"unable to get metrics for resource {resource}: no metrics returned from resource metrics API")
+    return samples
 
 
 def _proposal(resource: str, container: str, target: Obj, samples: replicas.Samples, situation: Situation) -> Proposal:

@@ -50,7 +50,7 @@ def endpoint(call: Invocation, config: Config, flags: Any, cluster_name: str, us
         username=str(user.get("username") or ""),
         password=str(user.get("password") or ""),
         exec_plugin=_exec_plugin(user, cluster, user_files),
-        impersonation=_impersonation(user, flags),
+        impersonation=_impersonation(user, flags, user_name),
         timeout=request_timeout(call),
         compression=not (cluster.get("disable-compression") or flags.get("disable-compression")),
         environ=call.env.environ,
@@ -227,20 +227,20 @@ def _exec_plugin(user: Entry, cluster: Entry, folder: Path) -> ExecPlugin | None
     )
 
 
-def _impersonation(user: Entry, flags: Any) -> Impersonation:
+def _impersonation(user: Entry, flags: Any, name: str) -> Impersonation:
     from minikctl.client.http import Impersonation
 
     extra: dict[str, list[str]] = {k: list(v) for k, v in (user.get("as-user-extra") or {}).items()}
     for word in flags.get("as-user-extra") or []:
         key, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(
-                f'invalid argument "{word}" for "--as-user-extra" flag: {word} must be formatted as key=value'
-            )
-        extra.setdefault(key, []).append(value)
-    return Impersonation(
+        if equals:  # kubectl says nothing of the others
+            extra.setdefault(key, []).append(value)
+    found = Impersonation(
         user=str(flags.get("as") or user.get("as") or ""),
         groups=tuple(flags.get("as-group") or user.get("as-groups") or ()),
         uid=str(flags.get("as-uid") or user.get("as-uid") or ""),
         extra={k: tuple(v) for k, v in extra.items()},
     )
+    if not found.user and (found.groups or found.uid or found.extra):
+        raise UsageError(f"requesting uid, groups or user-extra for {name} without impersonating a user")
+    return found

@@ -62,6 +62,18 @@ def test_a_role_allows_what_it_says_and_at_once(https: HTTPS) -> None:
     refused(ann.get(pods))
 
 
+def test_a_rule_with_names_allows_to_watch_the_one(https: HTTPS) -> None:
+    grant(https, "amy", rule("list watch", "configmaps", names="mine"))
+    amy = https.as_user("amy")
+    path = "/api/v1/namespaces/default/configmaps"
+    refused(amy.get(path))
+    assert amy.get(path, params={"fieldSelector": "metadata.name=mine"}).status_code == 200
+    watch = {"fieldSelector": "metadata.name=mine", "watch": "true", "timeoutSeconds": "1"}
+    assert amy.get(path, params=watch).status_code == 200
+    assert 'configmaps "other" is forbidden' in refused(amy.get(path, params={"fieldSelector": "metadata.name=other"}))
+    refused(amy.get(path, params={"fieldSelector": "metadata.name!=other"}))
+
+
 def test_what_the_refusal_says_of_broken_bindings(https: HTTPS) -> None:
     ref = {"kind": "Role", "name": "nowhere", "apiGroup": "rbac.authorization.k8s.io"}
     binding = {"metadata": {"name": "broken"}, "roleRef": ref, "subjects": [{"kind": "User", "name": "ben"}]}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 from minikctl.api.errors import ApiError
+from minikctl.apiserver.auth import pki
 from minikctl.apiserver.auth.authentication import Impersonation, bearer_token, of_certificate
 from minikctl.apiserver.auth.rbac import Action
 from tests.support.https import HTTPS
@@ -154,6 +156,34 @@ def test_a_certificate_of_another_authority(https: HTTPS, tmp_path: Path) -> Non
     with pytest.raises(httpx.TransportError, match=r"(?i)unknown.ca"):
         stranger.get(PODS)
     assert https.admin().get(PODS).status_code == 200
+
+
+def test_a_certificate_of_a_server_is_no_clients(https: HTTPS, tmp_path: Path) -> None:
+    authority, key = pki.authority(https.root), pki._new_key()
+    now = datetime.now(UTC)
+    pem = authority.sign(
+        pki.subject("system:node:n", ("system:nodes",)),
+        key.public_key(),
+        usages=("digital signature", "server auth"),
+        not_before=now - timedelta(minutes=1),
+        not_after=now + timedelta(hours=1),
+    )
+    (tmp_path / "server.pem").write_bytes(pem + pki._key_pem(key))
+    context = https.context()
+    context.load_cert_chain(tmp_path / "server.pem")
+    client = httpx.Client(base_url=https.url, verify=context, trust_env=False)
+    with client, pytest.raises(httpx.TransportError):
+        client.get("/version")
+
+
+def test_a_certificate_whose_time_is_over(https: HTTPS, tmp_path: Path) -> None:
+    pair = pki.client_pair(https.root, "jane", time=timedelta(seconds=-60))
+    (tmp_path / "old.pem").write_bytes(pair.certificate + pair.key)
+    context = https.context()
+    context.load_cert_chain(tmp_path / "old.pem")
+    client = httpx.Client(base_url=https.url, verify=context, trust_env=False)
+    with client, pytest.raises(httpx.TransportError):
+        client.get("/version")
 
 
 def test_the_server_is_who_it_says(https: HTTPS) -> None:
