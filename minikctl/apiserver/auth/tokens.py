@@ -89,6 +89,14 @@ def key_id(public: RSAPublicKey) -> str:
     return _encode(hashlib.sha256(der).digest())
 
 
+def public_jwk(state_dir: str | Path) -> Obj:
+    """The public key as a JSON web key (RFC 7517)."""
+    public = signing_key(state_dir).public_key()
+    numbers = public.public_numbers()
+    n, e = (v.to_bytes((v.bit_length() + 7) // 8, "big") for v in (numbers.n, numbers.e))
+    return {"use": "sig", "kty": "RSA", "kid": key_id(public), "alg": "RS256", "n": _encode(n), "e": _encode(e)}
+
+
 # ---------------------------------------------------------------------- signing
 
 

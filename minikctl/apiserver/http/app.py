@@ -39,6 +39,7 @@ log = logging.getLogger("apiserver")
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 HEALTH = ("/healthz", "/livez", "/readyz")
+ISSUER_PATHS = ("/.well-known/openid-configuration", "/openid/v1/jwks")
 APPLY_PATCH = "application/apply-patch"
 DISCOVERY_V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -162,7 +163,7 @@ class Application:
         self.access.authorize_path(request.user, request.method, path)
         if request.method not in ("GET", "HEAD"):
             raise ApiError(405, "MethodNotAllowed", f"{request.method} is not supported on {path}")
-        if path.startswith(HEALTH):
+        if f"/{path.split('/')[1]}" in HEALTH:
             return self._health(request, path)
         if path == "/version":
             return Response(200, indented(version_info()).rstrip())  # for people, whoever asks
@@ -174,6 +175,10 @@ class Application:
             from minikctl.apiserver.http import openapi
 
             return openapi.serve(self.api, request, path)
+        if path in ISSUER_PATHS:
+            from minikctl.apiserver.http import issuer
+
+            return issuer.serve(self.api, request, path, self.address)
         return self._discovery(request, path)
 
     def _discovery(self, request: Request, path: str) -> Response:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from minikctl.api.errors import ApiError
 from minikctl.apiserver.auth import pki
@@ -190,6 +193,28 @@ def test_the_server_is_who_it_says(https: HTTPS) -> None:
     with httpx.Client(base_url=https.url, trust_env=False) as untrusting, pytest.raises(httpx.ConnectError):
         untrusting.get("/version")
     assert https.anonymous().get(f"https://localhost:{https.port}/version").status_code == 200
+
+
+def test_others_can_check_the_tokens(https: HTTPS) -> None:
+    """As a library for OpenID Connect does it: issuer, keys, signature."""
+    token = https.token_of("default")
+    account = https.with_token(token)  # the role system:service-account-issuer-discovery is for accounts
+    found = account.get("/.well-known/openid-configuration").json()
+    assert found["issuer"] == "https://kubernetes.default.svc.cluster.local" and found["jwks_uri"].startswith(https.url)
+    answer = account.get("/openid/v1/jwks")
+    assert answer.headers["content-type"] == "application/jwk-set+json"
+    (key,) = answer.json()["keys"]
+
+    def decoded(text: str) -> bytes:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    n, e = (int.from_bytes(decoded(key[part]), "big") for part in ("n", "e"))
+    signed, _, signature = token.rpartition(".")
+    assert json.loads(decoded(token.split(".")[0]))["kid"] == key["kid"]
+    rsa.RSAPublicNumbers(e, n).public_key().verify(
+        decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+    )
+    assert https.anonymous().get("/openid/v1/jwks").status_code == 403
 
 
 def test_acting_as_somebody(https: HTTPS) -> None:

@@ -98,6 +98,8 @@ def get(https: HTTPS, path: str, certificate: bool = True) -> tuple[int, bytes]:
         "/..",
         "/.",
         "/no/such/path",
+        "/healthzz",
+        "/livez/nope",
     ],
 )
 def test_paths_that_lead_nowhere(https: HTTPS, path: str) -> None:
