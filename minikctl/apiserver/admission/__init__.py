@@ -6,7 +6,8 @@ now. Plugins run in the order of their numbers, which is Kubernetes' recommended
 validate. When a webhook or a policy has changed the object, those that mutate have a second turn
 (`attributes.reinvoked`); they must come to the same object when they see their own work again.
 
-Modules whose name begins with an underscore are what several plugins share.
+Modules whose name begins with an underscore are what several plugins share, or what a plugin needs only where it has
+something to do: a command that writes one object should not have to load all of them.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Cluster(Protocol):
 
 
 Hook = Callable[[Attributes, Cluster], None]
+EVERY_OPERATION = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,13 @@ def connect(
     admit(Attributes("CONNECT", kind, namespace, name, asked, None, ctx, subresource, gvk=shape), api)
 
 
-WEBHOOKS = tuple(f"{kind}webhookconfigurations.admissionregistration.k8s.io" for kind in ("mutating", "validating"))
+MUTATING_WEBHOOKS = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+VALIDATING_WEBHOOKS = "validatingwebhookconfigurations.admissionregistration.k8s.io"
 
 
 def may_wait(api: Cluster) -> bool:
     """Whether a request may have to wait for somebody outside: there are webhooks."""
-    return any(api.read_all(resource) for resource in WEBHOOKS)
+    return any(api.read_all(resource) for resource in (MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS))
 
 
 def forbidden(a: Attributes, why: str) -> ApiError:

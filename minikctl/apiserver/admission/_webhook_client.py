@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import base64
 import secrets
+import socket
 import threading
+import uuid
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +22,7 @@ from urllib.parse import urlsplit
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, labels_of
 from minikctl.apiserver.admission import Cluster
+from minikctl.apiserver.admission._webhooks import CallFailed as CallFailed
 from minikctl.util.jsonio import JSONError, compact, loads
 
 LONGEST_ANSWER = 16 << 20
@@ -38,8 +43,13 @@ _WORDS = {
 }
 
 
-class CallFailed(Exception):
-    """The webhook could not be asked, or did not answer as it should. The text says why."""
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a webhook listens. `pod` (namespace, name): its node's kubelet leads there, wherever that network is."""
+
+    host: str
+    port: int
+    pod: tuple[str, str] | None = None
 
 
 def ask(config: Obj, review: Obj, timeout: int, api: Cluster) -> Any:
@@ -47,7 +57,8 @@ def ask(config: Obj, review: Obj, timeout: int, api: Cluster) -> Any:
     url, server = _target(config, api)
     shown = f"{url}?timeout={timeout}s"
     try:
-        status, data = _post(shown, server, config.get("caBundle") or "", compact(review), timeout)
+        context = _tls(config.get("caBundle") or "")
+        status, data = _post(shown, lambda: _open(server, timeout, api), context, compact(review), timeout)
     except CallFailed as e:
         raise CallFailed(f'failed to call webhook: Post "{shown}": {e}') from None
     if not 200 <= status < 300:
@@ -68,11 +79,11 @@ def _refusal(status: int, data: bytes) -> str:
 # ---------------------------------------------------------------------- where to
 
 
-def _target(config: Obj, api: Cluster) -> tuple[str, tuple[str, int]]:
-    """(URL, address and port). Raises CallFailed."""
+def _target(config: Obj, api: Cluster) -> tuple[str, Server]:
+    """The URL, and who serves it. Raises CallFailed."""
     if config.get("url"):
         parts = urlsplit(config["url"])
-        return config["url"], (parts.hostname or "", parts.port or 443)
+        return config["url"], Server(parts.hostname or "", parts.port or 443)
     service = config.get("service") or {}
     name, namespace, port = service.get("name", ""), service.get("namespace", ""), service.get("port") or 443
     url = f"https://{name}.{namespace}.svc:{port}{service.get('path') or '/'}"
@@ -82,23 +93,23 @@ def _target(config: Obj, api: Cluster) -> tuple[str, tuple[str, int]]:
         raise CallFailed(f'failed to call webhook: Post "{url}": {e}') from None
 
 
-def _endpoint(name: str, namespace: str, port: int, api: Cluster) -> tuple[str, int]:
+def _endpoint(name: str, namespace: str, port: int, api: Cluster) -> Server:
     service = api.read("services", namespace, name)
     if service is None:
         raise CallFailed(f'service "{name}" not found')
     spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName":
-        return spec.get("externalName") or "", port
+        return Server(spec.get("externalName") or "", port)
     served = next((p for p in spec.get("ports") or [] if p.get("port") == port), None)
     if served is None:
         raise CallFailed(f'no service port {port} found for service "{name}"')
-    found = []
+    found: list[Server] = []
     for piece in api.read_all("endpointslices.discovery.k8s.io", namespace):
         if labels_of(piece).get("kubernetes.io/service-name") != name:
             continue
         ports = [p["port"] for p in piece.get("ports") or [] if (p.get("name") or "") == (served.get("name") or "")]
         ready = [e for e in piece.get("endpoints") or [] if (e.get("conditions") or {}).get("ready") is not False]
-        found += [(e["addresses"][0], p) for e in ready for p in ports if p]
+        found += [Server(e["addresses"][0], p, _pod_of(e, namespace)) for e in ready for p in ports if p]
     if not found:
         raise CallFailed(f'no endpoints available for service "{name}"')
     return secrets.choice(found)
@@ -121,19 +132,61 @@ def _tls(ca_bundle: str) -> Any:
     return context
 
 
-def _post(url: str, server: tuple[str, int], ca_bundle: str, body: bytes, timeout: int) -> tuple[int, bytes]:
+def _pod_of(endpoint: Obj, namespace: str) -> tuple[str, str] | None:
+    reference = endpoint.get("targetRef") or {}
+    return (namespace, reference["name"]) if reference.get("kind") == "Pod" else None
+
+
+def _open(server: Server, timeout: int, api: Cluster) -> socket.socket:
+    """A connection. Raises CallFailed."""
+    try:
+        if server.pod is None:
+            return socket.create_connection((server.host, server.port), timeout=timeout)
+        return _through_kubelet(server, timeout, api)
+    except OSError as e:
+        raise CallFailed(_dial_words(e, server)) from None
+    except ApiError as e:
+        raise CallFailed(f"dial tcp {server.host}:{server.port}: {e.message.rpartition(': ')[2]}") from None
+
+
+def _through_kubelet(server: Server, timeout: int, api: Cluster) -> socket.socket:
+    """A connection to a pod's port: two threads carry what goes to and fro. Raises ApiError, OSError."""
+    from minikctl.apiserver import kubelet_client
+    from minikctl.util.frames import STDIN, STDOUT, FrameError
+
+    assert server.pod is not None
+    options = {"port": server.port, "address_only": True}
+    frames = kubelet_client.connect(api, *server.pod, "portforward", options)  # type: ignore[arg-type]
+    ours, theirs = socket.socketpair()
+
+    def there() -> None:
+        with suppress(OSError):
+            while data := ours.recv(65536):
+                frames.send(STDIN, data)
+            frames.close_channel(STDIN)
+
+    def back() -> None:
+        with suppress(OSError, FrameError):
+            while (frame := frames.recv()) is not None:
+                if frame[0] == STDOUT:
+                    ours.sendall(frame[1])
+        frames.close()
+        ours.close()
+
+    for carry in (there, back):
+        threading.Thread(target=carry, name="webhook", daemon=True).start()
+    theirs.settimeout(timeout)
+    return theirs
+
+
+def _post(url: str, connect: Callable[[], socket.socket], context: Any, body: bytes, timeout: int) -> tuple[int, bytes]:
     """(status, body). Raises CallFailed."""
     import http.client
-    import socket
     import ssl
 
     parts = urlsplit(url)
-    context = _tls(ca_bundle)
+    sock = connect()
     late = threading.Event()
-    try:
-        sock = socket.create_connection(server, timeout=timeout)
-    except OSError as e:
-        raise CallFailed(_dial_words(e, server)) from None
     guard = sock.dup()  # ends the connection whatever TLS has made of the socket by then
 
     def expire() -> None:
@@ -162,10 +215,8 @@ def _post(url: str, server: tuple[str, int], ca_bundle: str, body: bytes, timeou
             opened.close()
 
 
-def _dial_words(error: OSError, server: tuple[str, int]) -> str:
-    import socket
-
-    host, port = server
+def _dial_words(error: OSError, server: Server) -> str:
+    host, port = server.host, server.port
     if isinstance(error, TimeoutError):
         return "context deadline exceeded"
     if isinstance(error, socket.gaierror):
@@ -198,6 +249,11 @@ def _wire_words(error: Exception) -> str:
 
 
 # ---------------------------------------------------------------------- answers
+
+
+def new_uid() -> str:
+    """What tells an answer apart from answers to other questions."""
+    return str(uuid.uuid4())
 
 
 def answer_of(uid: str, answer: Any, *, mutating: bool) -> Obj:

@@ -5,8 +5,6 @@ Source: apiserver `admission/plugin/webhook/{mutating,validating}/dispatcher.go`
 
 from __future__ import annotations
 
-import logging
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,14 +13,12 @@ from minikctl.api.meta import Obj, name
 from minikctl.apiserver.admission import Cluster, forbidden
 from minikctl.apiserver.admission import _conditions as conditions
 from minikctl.apiserver.admission import _requests as requests
-from minikctl.apiserver.admission import _webhook_client as client
 from minikctl.apiserver.admission._requests import View
-from minikctl.apiserver.admission._webhook_client import CallFailed
 from minikctl.apiserver.request import Attributes
 
-MUTATING = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
-VALIDATING = "validatingwebhookconfigurations.admissionregistration.k8s.io"
-log = logging.getLogger("apiserver.admission")
+
+class CallFailed(Exception):
+    """A webhook that could not be asked, or did not answer as it should. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +68,8 @@ def concerned(hook: Hook, a: Attributes, api: Cluster) -> View | None:
 
 def call(hook: Hook, view: View, api: Cluster, *, mutating: bool) -> Obj:
     """The webhook's consent. Raises CallFailed, and ApiError for a refusal."""
+    from minikctl.apiserver.admission import _webhook_client as client  # costs commands that ask nobody too much
+
     spec, context = hook.spec, view.attributes.context
     if context.dry_run and spec.get("sideEffects") not in ("None", "NoneOnDryRun"):
         raise bad_request(f'admission webhook "{hook.name}" does not support dry run')
@@ -80,7 +78,7 @@ def call(hook: Hook, view: View, api: Cluster, *, mutating: bool) -> Obj:
         raise CallFailed(
             "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)"
         )
-    uid = str(uuid.uuid4())
+    uid = client.new_uid()
     review = {"kind": "AdmissionReview", "apiVersion": f"admission.k8s.io/{version}", "request": view.request(uid)}
     answer = client.ask(spec.get("clientConfig") or {}, review, int(spec.get("timeoutSeconds") or 10), api)
     response = client.answer_of(uid, answer, mutating=mutating)
@@ -98,6 +96,8 @@ def failed(hook: Hook, error: CallFailed, a: Attributes, note: str) -> ApiError 
     text = f'failed calling webhook "{hook.name}": {error}'
     if not hook.ignores_failure:
         return internal(text)
-    log.warning("failing open: %s", text)
+    import logging
+
+    logging.getLogger("apiserver.admission").warning("failing open: %s", text)
     a.context.annotations[note] = hook.name
     return None

@@ -5,29 +5,34 @@ Pods are looked at when they are made and when they are resized: nothing else ca
 
 from __future__ import annotations
 
-from minikctl.api.policy import limit_range
+from minikctl.api.meta import Objects
 from minikctl.apiserver.admission import Cluster, Plugin, forbidden
 from minikctl.apiserver.request import Attributes
 
 
-def _concerns(a: Attributes) -> bool:
+def _ranges(a: Attributes, api: Cluster) -> Objects:
+    if a.obj is None:
+        return []
+    concerns = not a.subresource
     if a.kind.plural == "pods":
-        return a.operation == "CREATE" if not a.subresource else a.subresource == "resize"
-    return not a.subresource
+        concerns = a.operation == "CREATE" if not a.subresource else a.subresource == "resize"
+    return api.read_all("limitranges", a.namespace) if concerns else []
 
 
 def mutate(a: Attributes, api: Cluster) -> None:
-    if a.obj is None or a.kind.plural != "pods" or not _concerns(a):
+    if a.kind.plural != "pods":
         return
-    for item in api.read_all("limitranges", a.namespace):
-        limit_range.apply_defaults(a.obj, item)
+    for item in _ranges(a, api):
+        from minikctl.api.policy import limit_range
+
+        limit_range.apply_defaults(a.obj or {}, item)
 
 
 def validate(a: Attributes, api: Cluster) -> None:
-    if a.obj is None or not _concerns(a):
-        return
-    for item in api.read_all("limitranges", a.namespace):
-        texts = limit_range.violations(a.kind.plural, a.obj, item)
+    for item in _ranges(a, api):
+        from minikctl.api.policy import limit_range
+
+        texts = limit_range.violations(a.kind.plural, a.obj or {}, item)
         if texts:
             raise forbidden(a, limit_range.joined(texts))
 

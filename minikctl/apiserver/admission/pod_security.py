@@ -1,19 +1,13 @@
-"""PodSecurity: pods keep to the level that their namespace's labels name; workloads that would not are warned of.
-
-Source: KEP-2579, `pod-security-admission`.
-"""
+"""PodSecurity: pods keep to the level that their namespace's labels name. How is in `_pod_security.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from minikctl.api.errors import internal, invalid
-from minikctl.api.meta import Obj, Objects, controller_of, get_path, labels_of, name
-from minikctl.api.policy import pod_security
-from minikctl.api.policy.pod_security import Level, Policy
-from minikctl.apiserver.admission import Cluster, Plugin, forbidden
+from minikctl.api.errors import internal
+from minikctl.api.meta import Obj, labels_of
+from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
 
+PREFIX = "pod-security.kubernetes.io/"
 TEMPLATES = {
     "podtemplates": ("template",),
     "replicationcontrollers": ("spec", "template"),
@@ -25,129 +19,35 @@ TEMPLATES = {
     "cronjobs.batch": ("spec", "jobTemplate", "spec", "template"),
 }
 """Where kinds that make pods keep their template."""
-MOST_PODS = 3000
-"""How many existing pods are looked at when a namespace becomes stricter."""
-ANNOTATION = "pod-security.kubernetes.io/"
 
 
 def validate(a: Attributes, api: Cluster) -> None:
     if a.obj is None:
         return
     if a.kind.resource == "namespaces":
-        _namespace(a, api)
-    elif a.kind.resource == "pods":
-        if a.operation == "CREATE" or _matters(a.obj, a.old or {}):
-            _pod(a, api)
-    elif not a.subresource:
-        template = get_path(a.obj, *TEMPLATES[a.kind.resource])
-        if template is not None:
-            policy, _ = _policy(a, api)
-            _warn(a, policy, template.get("metadata") or {}, template.get("spec") or {})
+        if _has_levels(a.obj) or _has_levels(a.old):
+            from minikctl.apiserver.admission import _pod_security
 
-
-def _policy(a: Attributes, api: Cluster) -> tuple[Policy, list[str]]:
+            _pod_security.of_namespace(a, api)
+        return
     namespace = api.read("namespaces", "", a.namespace)
     if namespace is None:
         raise internal(f'failed to lookup namespace "{a.namespace}"')
-    policy, errors = pod_security.policy_of(labels_of(namespace))
-    return policy, [str(e) for e in errors]
-
-
-def _pod(a: Attributes, api: Cluster) -> None:
-    assert a.obj is not None
-    policy, errors = _policy(a, api)
-    notes = a.context.annotations
-    if errors:
-        notes[f"{ANNOTATION}error"] = f"Failed to parse policy: {'; '.join(errors)}"
-    notes[f"{ANNOTATION}enforce-policy"] = str(policy.enforce)
-    if policy.is_privileged:
+    if not _has_levels(namespace):
+        if a.kind.resource != "pods":
+            return
+        a.context.annotations[f"{PREFIX}enforce-policy"] = "privileged:latest"
         return
-    metadata, spec = a.obj.get("metadata") or {}, a.obj.get("spec") or {}
-    found = pod_security.evaluate(policy.enforce, metadata, spec)
-    if found:
-        _note(a, policy, metadata, spec)
-        raise forbidden(a, f'violates PodSecurity "{policy.enforce}": {pod_security.details(found)}')
-    _warn(a, policy, metadata, spec)
+    from minikctl.apiserver.admission import _pod_security
+
+    if a.kind.resource == "pods":
+        _pod_security.of_pod(a, namespace)
+    elif not a.subresource:
+        _pod_security.of_workload(a, namespace, TEMPLATES[a.kind.resource])
 
 
-def _warn(a: Attributes, policy: Policy, metadata: Obj, spec: Obj) -> None:
-    _note(a, policy, metadata, spec)
-    found = pod_security.evaluate(policy.warn, metadata, spec)
-    if found:
-        a.context.warn(f'would violate PodSecurity "{policy.warn}": {pod_security.details(found)}')
-
-
-def _note(a: Attributes, policy: Policy, metadata: Obj, spec: Obj) -> None:
-    found = pod_security.evaluate(policy.audit, metadata, spec)
-    if found:
-        text = f'would violate PodSecurity "{policy.audit}": {pod_security.details(found)}'
-        a.context.annotations[f"{ANNOTATION}audit-violations"] = text
-
-
-def _matters(pod: Obj, old: Obj) -> bool:
-    """Whether an update touches what may change and counts: images, and containers that are added."""
-    spec, before = pod.get("spec") or {}, old.get("spec") or {}
-    for kind in ("containers", "initContainers"):
-        if [c.get("image") for c in spec.get(kind) or []] != [c.get("image") for c in before.get(kind) or []]:
-            return True
-    known = {c["name"]: c.get("image") for c in before.get("ephemeralContainers") or []}
-    return any(known.get(c["name"]) != c.get("image") for c in spec.get("ephemeralContainers") or [])
-
-
-# ---------------------------------------------------------------------- namespaces
-
-
-def _namespace(a: Attributes, api: Cluster) -> None:
-    """Labels must be readable; who makes a namespace stricter hears of the pods in it that are too loose."""
-    assert a.obj is not None
-    if a.subresource:
-        return
-    policy, errors = pod_security.policy_of(labels_of(a.obj))
-    before, old_errors = pod_security.policy_of(labels_of(a.old or {}))
-    if errors and (a.old is None or errors != old_errors):
-        raise invalid("Namespace", "", name(a.obj), errors)
-    new, old = policy.enforce, before.enforce
-    relaxed = new.version == old.version and new.strictness <= old.strictness
-    if a.old is None or new.level == pod_security.PRIVILEGED or relaxed:
-        return
-    for text in _violations(name(a.obj), new, api.read_all("pods", name(a.obj))):
-        a.context.warn(text)
-
-
-def _violations(namespace: str, level: Level, pods: Objects) -> Iterator[str]:
-    """Warnings about existing pods, those with the same faults together."""
-    ordered = _one_of_each_owner_first(pods)
-    found: dict[str, list[str]] = {}
-    for pod in ordered[:MOST_PODS]:
-        faults = pod_security.evaluate(level, pod["metadata"], pod.get("spec") or {})
-        if faults:
-            found.setdefault(pod_security.reasons(faults), []).append(name(pod))
-    if len(ordered) > MOST_PODS:
-        yield (
-            f"new PodSecurity enforce level only checked against the first {MOST_PODS} of {len(ordered)} existing pods"
-        )
-    if found:
-        yield f'existing pods in namespace "{namespace}" violate the new PodSecurity enforce level "{level}"'
-    yield from sorted(f"{_and_others(names)}: {faults}" for faults, names in found.items())
-
-
-def _one_of_each_owner_first(pods: Objects) -> Objects:
-    seen: set[str] = set()
-    first: Objects = []
-    more: Objects = []
-    for pod in pods:
-        owner = controller_of(pod)
-        (more if owner is not None and owner["uid"] in seen else first).append(pod)
-        if owner is not None:
-            seen.add(owner["uid"])
-    return first + more
-
-
-def _and_others(names: list[str]) -> str:
-    others = len(names) - 1
-    if not others:
-        return names[0]
-    return f"{min(names)} (and {others} other pod{'s' if others > 1 else ''})"
+def _has_levels(namespace: Obj | None) -> bool:
+    return any(k.startswith(PREFIX) for k in labels_of(namespace or {}))
 
 
 PLUGIN = Plugin(

@@ -75,7 +75,7 @@ def _account(namespace: str, wanted: str, api: Cluster) -> Obj | None:
 def _is_new(namespace: str, api: Cluster) -> bool:
     made = api.read("namespaces", "", namespace)
     since = made["metadata"].get("creationTimestamp") if made else None
-    return bool(since) and (api.clock.now() - parse_time(since)).total_seconds() < NEW_SECONDS
+    return since is not None and (api.clock.now() - parse_time(since)).total_seconds() < NEW_SECONDS
 
 
 def _mount(spec: Obj) -> None:
