@@ -338,7 +338,10 @@ class Registry:
         return head | {k: v for k, v in value.items() if k not in head}
 
     def apply(self, kind: Kind, namespace: str, name: str, config: Obj, ctx: Context, subresource: str = "") -> Obj:
-        """Server-side apply (KEP-555): create what is missing, merge into what is there. Raises ApiError Conflict."""
+        """Server-side apply (KEP-555): create what is missing, merge into what is there. Raises ApiError Conflict.
+
+        Merged is in the version of the request, stored in the one that is stored; the answer is what is stored.
+        """
         self.decode(kind, config, ctx)
         meta = config.get("metadata") or {}
         if meta.get("name") and meta["name"] != name:
@@ -349,18 +352,29 @@ class Registry:
         applying, quiet = ctx.with_(applies=True), ctx.with_(applies=True, field_validation="Ignore")
         now = timestamp(self.clock.now())
 
-        def change(old: Obj) -> Obj:
-            return self.decode(kind, ownership.apply(kind, old, wanted, ctx, now, subresource), quiet)
+        def merged(live: Obj | None) -> Obj:
+            shown = kind.shown(live) if live is not None and kind.conversion else live
+            obj = ownership.apply(kind, shown, wanted, ctx, now, subresource)
+            if kind.conversion is None:
+                return obj
+            obj = self.decode(kind, obj, quiet)
+            kind.default(obj)
+            return kind.conversion.to_stored(obj)
 
-        if self.find(kind, namespace, name) is None:
+        stored = kind.stored
+        if self.find(stored, namespace, name) is None:
             if subresource or wanted["metadata"].get("resourceVersion"):
                 raise not_found(kind.plural, kind.group, name)
             try:
-                return self.create(kind, namespace, ownership.apply(kind, None, wanted, ctx, now, ""), quiet)
+                return self.create(stored, namespace, merged(None), quiet)
             except ApiError as e:
                 if e.reason != "AlreadyExists":
                     raise
-        return self.modify(kind, namespace, name, change, applying, subresource)
+
+        def change(old: Obj) -> Obj:
+            return self.decode(stored, merged(old), quiet)
+
+        return self.modify(stored, namespace, name, change, applying, subresource)
 
     @staticmethod
     def _check_namespace(kind: Kind, namespace: str, obj: Obj) -> None:

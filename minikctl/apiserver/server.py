@@ -210,7 +210,7 @@ class APIServer:
             if not isinstance(patch, dict):
                 raise bad_request("an apply patch must be an object")
             self._check_status(kind, subresource)
-            return self._told(self.registry.apply(kind, namespace, name, patch, ctx, subresource))
+            return kind.shown(self._told(self.registry.apply(kind, namespace, name, patch, ctx, subresource)))
         if not kind.is_whole(subresource):
             return self._patch_subresource(kind, namespace, name, patch_type, patch, ctx, subresource)
         self._check_status(kind, subresource)

@@ -201,3 +201,46 @@ def test_over_http_lists_and_watches_are_converted(tmp_path: Path, server: webho
             second = json.loads(next(lines))
             assert (second["type"], second["object"]["spec"]) == ("MODIFIED", {"host": "c", "port": "2"})
     cluster.close()
+
+
+def test_apply_merges_in_the_version_of_the_request(cluster: TestCluster, server: webhook.WebhookServer) -> None:
+    define(cluster, server)
+    kind = "gadgets.v1.tests.example.com"
+
+    def apply(manager: str, **spec: str) -> Obj:
+        options = WriteOptions(field_manager=manager)
+        return cluster.client.patch(kind, "one", old(**spec), "default", patch_type="apply", options=options)
+
+    assert apply("one", host="a")["spec"] == {"host": "a", "port": ""}
+    made = apply("two", port="81")
+    assert (made["apiVersion"], made["spec"]) == ("tests.example.com/v1", {"host": "a", "port": "81"})
+    stored = cluster.store.get("tests.example.com/gadgets/default/one")
+    assert stored is not None and stored["apiVersion"] == "tests.example.com/v2"
+    assert stored["spec"]["address"] == "a:81"
+    entries = {m["manager"]: m for m in stored["metadata"]["managedFields"]}
+    assert entries["two"]["apiVersion"] == "tests.example.com/v1" and "f:port" in entries["two"]["fieldsV1"]["f:spec"]
+
+
+def test_apply_of_a_built_in_version_that_is_not_stored(cluster: TestCluster) -> None:
+    scaler: Obj = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "maxReplicas": 5,
+            "targetCPUUtilizationPercentage": 70,
+        },
+    }
+    kind = cluster.client.kind_of("autoscaling/v1", "HorizontalPodAutoscaler")
+    assert kind is not None
+    for most in (5, 6):
+        scaler["spec"]["maxReplicas"] = most
+        options = WriteOptions(field_manager="me")
+        made = cluster.client.patch(kind, "web", scaler, "default", patch_type="apply", options=options)
+        assert (made["apiVersion"], made["spec"]["maxReplicas"]) == ("autoscaling/v1", most)
+        shown = cluster.client.get("hpa", "web", "default")
+        assert (shown["apiVersion"], shown["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"]) == (
+            "autoscaling/v2",
+            70,
+        )
