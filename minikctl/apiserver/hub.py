@@ -8,9 +8,11 @@ resourceVersions tell.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, key
 from minikctl.api.watch import Sink, Stop
 from minikctl.apiserver.registry import storage_prefix
@@ -18,6 +20,8 @@ from minikctl.apiserver.request import Context
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.watching import Selection
 from minikctl.store import Compacted, Record, StoreError, Watch
+from minikctl.store.journal import key_of_line
+from minikctl.util.jsonio import JSONError
 
 
 class Listener(Protocol):
@@ -68,6 +72,53 @@ class _Reflector:
         return None
 
 
+@dataclass
+class _Station:
+    """Who listens below one prefix. Selections that ask for one value of a field are found by it: on a machine of many
+    simulated nodes each kubelet follows the pods of its own node only."""
+
+    everything: list[Listener] = field(default_factory=list)
+    by_field: dict[str, tuple[Kind, dict[str, list[Listener]]]] = field(default_factory=dict)
+
+    def add(self, listener: Listener) -> None:
+        if isinstance(listener, _Reflector):
+            exact = next(((f, wanted) for f, wanted, equal in listener.selection.fields.terms if equal), None)
+            if exact is not None:
+                kind = listener.selection.kind.stored
+                _, by_value = self.by_field.setdefault(exact[0], (kind, {}))
+                by_value.setdefault(exact[1], []).append(listener)
+                return
+        self.everything.append(listener)
+
+    def concerned(self, record: Record) -> Iterator[Listener]:
+        """Those to whom a record may mean something."""
+        yield from self.everything
+        for name, (kind, by_value) in self.by_field.items():
+            values = {kind.fields_of(record.object).get(name, "")}
+            if record.was:
+                values |= {v for f, v in record.was.get("fields", {}).items() if f == name}
+            for value in values:
+                yield from by_value.get(value, ())
+
+
+class _Routes:
+    """Finds the stations of a record by the folders of its key, before the record is parsed."""
+
+    def __init__(self, listeners: Iterable[Listener]):
+        self._stations: dict[bytes, _Station] = {}
+        for listener in listeners:
+            self._stations.setdefault(listener.prefix.encode(), _Station()).add(listener)
+
+    def of(self, record_key: bytes) -> list[_Station]:
+        found, at = [], record_key.find(b"/")
+        while at >= 0:
+            station = self._stations.get(record_key[:at])
+            if station is not None:
+                found.append(station)
+            at = record_key.find(b"/", at + 1)
+        return found
+
+
 class JournalHub:
     """Feeds all listeners of this process. Starts its thread with the first one. Thread-safe."""
 
@@ -76,6 +127,8 @@ class JournalHub:
         self.lock = threading.RLock()
         """Held while records are delivered: who holds it sees no listener change."""
         self._listeners: list[Listener] = []
+        self._routes: _Routes | None = None
+        """From the listeners; None when these have changed."""
         self._watch: Watch | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -102,6 +155,7 @@ class JournalHub:
             self._drain()  # what the others have seen must not reach the newcomer after its listing
             listener.fill(self._api)
             self._listeners.append(listener)
+            self._routes = None
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="journal-hub", daemon=True)
                 self._thread.start()
@@ -110,6 +164,7 @@ class JournalHub:
             with self.lock:
                 if listener in self._listeners:
                     self._listeners.remove(listener)
+                    self._routes = None
 
         return stop
 
@@ -135,18 +190,27 @@ class JournalHub:
         self._watch = Watch(self._api.store, self._api.store.current_rv(), (), self._api.notifier)
 
     def _drain(self) -> None:
+        """Deliver what has come. Records that concern nobody are not even parsed."""
         assert self._watch is not None
-        self._deliver(self._watch.poll())
-
-    def _deliver(self, records: list[Record]) -> None:
-        if not records:
-            return
-        for record in records:
+        delivered = False
+        for line in self._watch.lines():
+            routes = self._routes = self._routes or _Routes(self._listeners)
+            stations = routes.of(key_of_line(line))
+            if stations:
+                delivered = True
+                self._deliver(line, stations)
+        if delivered:
             for listener in self._listeners:
-                if record.key.startswith(listener.prefix) and record.key[len(listener.prefix)] == "/":
-                    listener.offer(record)
-        for listener in self._listeners:
-            listener.flush()
+                listener.flush()
+
+    def _deliver(self, line: bytes, stations: list[_Station]) -> None:
+        try:
+            record = Record.parse(line)
+        except (JSONError, KeyError) as e:
+            raise StoreError(f"a damaged record in the journal: {e}") from None
+        for station in stations:
+            for listener in station.concerned(record):
+                listener.offer(record)
 
     def _run(self) -> None:
         notifier = self._api.notifier
