@@ -55,11 +55,13 @@ def patch(*operations: Obj, **more: Any) -> Answer:
 
 
 @contextmanager
-def serving(folder: Path, names: tuple[str, ...] = (), **answers: Answer) -> Iterator[WebhookServer]:
+def serving(
+    folder: Path, names: tuple[str, ...] = (), *, address: str = "127.0.0.1", **answers: Answer
+) -> Iterator[WebhookServer]:
     """A running server; `answers` by the path's last word. `names`: DNS names of its certificate."""
     bundle, chain = _certificates(folder, names)
     server = WebhookServer({f"/{k}": v for k, v in answers.items()}, ca_bundle=bundle)
-    listener = _Listener(("127.0.0.1", 0), _handler(server))
+    listener = _Listener((address, 0), _handler(server))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     listener.socket = context.wrap_socket(listener.socket, server_side=True, do_handshake_on_connect=False)
