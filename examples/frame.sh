@@ -35,10 +35,10 @@ expect() { # what was promised, and what there is
     fi
 }
 
-until_it_is() { # until_it_is WANTED COMMAND…: ask until that is the answer, for half a minute
+until_it_is() { # until_it_is WANTED COMMAND…: ask until that is the answer, for a minute and a half
     wanted=$1
     shift
-    for _ in $(seq 60); do
+    for _ in $(seq 180); do
         answer=$("$@" || true)
         if [ "$answer" = "$wanted" ]; then return; fi
         sleep 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,14 @@ import pytest
 from tests.support.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def may_listen_on_port_80() -> bool:
+    first = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    return os.geteuid() == 0 or (first.exists() and int(first.read_text()) <= 80)
+
+
+PORT_80 = may_listen_on_port_80()
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +39,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         ("cronjob", ["Hello from the Kubernetes cluster", "job.batch/by-hand condition met"]),  # waits for a minute
         ("statefulset", ["web-2", "partitioned roll out complete: 3 new pods have been updated..."]),
         ("daemonset", ['daemon set "watcher" successfully rolled out']),
+        pytest.param(  # waits for metrics, which are taken every 15 seconds
+            "autoscaling",
+            ["New size: 1; reason: All metrics below target"],
+            marks=pytest.mark.skipif(not PORT_80, reason="an ordinary user may not listen on port 80 here"),
+        ),
         ("replicationcontroller", ["replication-controller  Created pod: hello-"]),
     ],
 )

@@ -222,6 +222,11 @@ def test_httpd(serve):
     assert get(url + "/no")[0] == 404
 
 
+def test_hpa_example(serve):
+    _, url = serve("registry.k8s.io/hpa-example", port=80)
+    assert get(url + "/")[2] == "OK!"
+
+
 @pytest.mark.parametrize(("tag", "shown"), [("1.0", "1.0.0"), ("2.0", "2.0.0")])
 def test_hello_app(serve, tag, shown):
     _, url = serve(f"gcr.io/google-samples/hello-app:{tag}", port=8080)
