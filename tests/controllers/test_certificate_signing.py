@@ -15,6 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import condition
 from minikctl.apiserver.auth import pki
+from minikctl.apiserver.request import Context, User
+from minikctl.controllers.certificate_approval import CertificateApproval
 from minikctl.controllers.certificate_cleaner import CertificateCleaner
 from minikctl.controllers.certificate_signing import CertificateSigning
 from minikctl.util.clock import FakeClock
@@ -149,6 +151,41 @@ def test_a_decision_stays(still: TestCluster) -> None:
         "certificatesigningrequests", {**changed, "spec": spec, "status": status}, subresource="approval"
     )
     assert "certificate" not in again["status"] and again["spec"] == changed["spec"]
+
+
+def test_what_a_kubelet_asks_for_is_approved_when_it_may_have_it(still: TestCluster) -> None:
+    controllers = ControlPlane(still, [CertificateApproval])
+    usages = ["client auth", "digital signature"]
+    node = User("system:node:n", ("system:nodes", "system:authenticated"))
+    bootstrapper = User("system:bootstrap:x", ("system:bootstrappers",))
+    rules = {"selfnodeclient": "system:nodes", "nodeclient": "system:bootstrappers"}
+    for permission, group in rules.items():
+        rule = {"verbs": ["create"], "apiGroups": ["certificates.k8s.io"]}
+        rule["resources"] = [f"certificatesigningrequests/{permission}"]
+        still.client.create("clusterroles", {"metadata": {"name": permission}, "rules": [rule]})
+        ref = {"kind": "ClusterRole", "name": permission}
+        subjects = [{"kind": "Group", "name": group}]
+        still.client.create(
+            "clusterrolebindings", {"metadata": {"name": permission}, "roleRef": ref, "subjects": subjects}
+        )
+    for called, user, signer in (
+        ("own", node, KUBELET),
+        ("first", bootstrapper, KUBELET),
+        ("nobodys", User("eve", ("system:authenticated",)), KUBELET),
+        ("others", User("system:node:m", ("system:nodes",)), KUBELET),
+        ("client", node, CLIENT),
+    ):
+        spec = {"request": asked("system:node:n", "system:nodes"), "signerName": signer, "usages": usages}
+        body = {"metadata": {"name": called}, "spec": spec}
+        still.api.create(still.api.kind("csr"), "", body, Context(user=user))
+    controllers.settle()
+    approved = {n: condition(get(still, n), "Approved") for n in ("own", "first", "nobodys", "others", "client")}
+    assert {n for n, c in approved.items() if c} == {"own", "first"}
+    messages = [(approved[n] or {})["message"] for n in ("own", "first")]
+    assert messages == [
+        "Auto approving self kubelet client certificate after SubjectAccessReview.",
+        "Auto approving kubelet client certificate after SubjectAccessReview.",
+    ]
 
 
 def test_patches_of_the_parts(still: TestCluster) -> None:
