@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, get_path, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet import pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
@@ -386,6 +386,7 @@ def _sandbox_config(pod: Obj, attempt: int) -> SandboxConfig:
         hostname=hostname(pod),
         attempt=attempt,
         host_network=bool(pod["spec"].get("hostNetwork")),
+        annotations=annotations_of(pod),
     )
 
 

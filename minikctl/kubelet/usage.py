@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from minikctl.api import quantity
 from minikctl.api.meta import Obj, annotations_of, name, namespace, timestamp, uid
-from minikctl.runtime.interface import ContainerStatus, NoSuchContainer, Runtime, RuntimeFailure, Stats
+from minikctl.runtime.interface import ContainerStatus, Runtime, Stats
 from minikctl.util.clock import Clock
 
 SIMULATED_CPU, SIMULATED_MEMORY = "kwok.x-k8s.io/usage-cpu", "kwok.x-k8s.io/usage-memory"
@@ -58,20 +58,19 @@ class Usage:
     def measure(self, pods: Iterable[Obj]) -> list[Obj]:
         """For each pod that runs: name, namespace, timestamp, window (seconds) and containers, each with its usage."""
         with self._lock:
-            seen: set[str] = set()
-            found = [m for pod in pods if (m := self._pod(pod, seen))]
-            for container_id in [c for c in self._looks if c not in seen]:
+            running = [(p, [c for c in self._runtime.pod_state(uid(p)).containers if c.is_running]) for p in pods]
+            stats = self._runtime.stats_of([c.id for _, containers in running for c in containers])
+            for container_id in [c for c in self._looks if c not in stats]:
                 del self._looks[container_id]
-            return found
+            return [m for pod, containers in running if (m := self._pod(pod, containers, stats))]
 
-    def _pod(self, pod: Obj, seen: set[str]) -> Obj | None:
+    def _pod(self, pod: Obj, running: Iterable[ContainerStatus], stats: Mapping[str, Stats]) -> Obj | None:
         containers = []
         windows = []
-        for container in self._runtime.pod_state(uid(pod)).containers:
-            if not container.is_running:
+        for container in running:
+            if container.id not in stats:
                 continue
-            seen.add(container.id)
-            cores, memory, window = self._container(pod, container)
+            cores, memory, window = self._container(pod, container, stats[container.id])
             windows.append(window)
             usage = {"cpu": f"{round(cores * BILLION)}n", "memory": f"{memory // 1024}Ki"}
             containers.append({"name": container.name, "usage": usage})
@@ -85,14 +84,10 @@ class Usage:
             "containers": sorted(containers, key=lambda c: str(c["name"])),
         }
 
-    def _container(self, pod: Obj, container: ContainerStatus) -> tuple[float, int, float]:
+    def _container(self, pod: Obj, container: ContainerStatus, stats: Stats) -> tuple[float, int, float]:
         """(cores, bytes, seconds)."""
         if self._runtime.simulated:
             return simulated(pod)
-        try:
-            stats = self._runtime.container_stats(container.id)
-        except (NoSuchContainer, RuntimeFailure):
-            return 0.0, 0, 0.0
         now = Look(self._clock.monotonic(), stats)
         looks = self._looks.setdefault(container.id, deque())
         cores, window = rate(looks, now, _age(container, self._clock.now()))

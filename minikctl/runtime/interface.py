@@ -15,7 +15,7 @@ Source: Kubernetes `cri-api` runtime/v1, Kubernetes concept "Container Runtime I
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,8 @@ class SandboxConfig:
     hostname: str = ""
     attempt: int = 0
     host_network: bool = False
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """The pod's: a simulated runtime takes its orders from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +317,10 @@ class Runtime(Protocol):
     def container_status(self, container_id: str) -> ContainerStatus: ...
 
     def container_stats(self, container_id: str) -> Stats: ...
+
+    def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
+        """The same for several, in one look; those that are gone are left out."""
+        ...
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         """Block until the log has more than at generation `seen`, or the container changed; the new generation."""

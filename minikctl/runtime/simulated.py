@@ -1,20 +1,25 @@
 """A runtime without processes: what it is asked to start runs at once and for ever, until it is stopped.
 
+A pod may say, in kwok's words, that it is to be complete after a while: the annotation
+`pod-complete.stage.kwok.x-k8s.io/delay: 5s` has its containers end well five seconds after they have started.
 Init containers are done at once. Every image exists. For clusters of many nodes, where the control plane is what is
 looked at. Remembers nothing itself: `recover` rebuilds it from the statuses of the node's pods.
 """
 
 from __future__ import annotations
 
+import heapq
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from minikctl.api.meta import Obj, get_path, name, namespace, uid
+from minikctl.api.durations import parse_go_duration
+from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
 from minikctl.runtime.interface import (
     CREATED,
@@ -39,6 +44,7 @@ from minikctl.runtime.reference import parse
 from minikctl.util.clock import Clock, SystemClock
 
 NOTHING_RUNS = "this node is simulated: its containers are no processes, so there is nothing to {verb}"
+COMPLETE_AFTER = "pod-complete.stage.kwok.x-k8s.io/delay"
 _DIGEST = "sha256:" + "0" * 64
 
 
@@ -76,6 +82,9 @@ class SimulatedRuntime:
         self._sandboxes: dict[str, SandboxStatus] = {}
         self._containers: dict[str, ContainerStatus] = {}
         self._notify: Notify = lambda _uid: None
+        self._lifetimes: dict[str, float] = {}
+        """By sandbox: after how many seconds its containers end by themselves."""
+        self._ends = Timetable(self._clock, self._complete)
 
     def limitations(self) -> Sequence[str]:
         return ("containers are simulated: no process runs, logs and exec have nothing to show",)
@@ -85,6 +94,7 @@ class SimulatedRuntime:
 
     def stop(self) -> None:
         self._notify = lambda _uid: None
+        self._ends.stop()
 
     def recover(self, pods: Iterable[Obj]) -> None:
         """Take what the pods' statuses say for what runs."""
@@ -103,6 +113,7 @@ class SimulatedRuntime:
         )
         self._sandboxes[sandbox.id] = sandbox
         self._addresses.keep(ip)
+        self._note_lifetime(sandbox.id, annotations_of(pod))
         for init in (True, False):
             for found in status.get("initContainerStatuses" if init else "containerStatuses") or []:
                 state = found.get("state") or {}
@@ -125,6 +136,24 @@ class SimulatedRuntime:
                     reason=details.get("reason", ""),
                     init=init,
                 )
+                self._await_end(self._containers[container_id])
+
+    def _note_lifetime(self, sandbox_id: str, annotations: Mapping[str, str]) -> None:
+        with suppress(ValueError):
+            if COMPLETE_AFTER in annotations:
+                self._lifetimes[sandbox_id] = float(parse_go_duration(annotations[COMPLETE_AFTER]))
+
+    def _await_end(self, container: ContainerStatus) -> None:
+        seconds = self._lifetimes.get(container.sandbox_id)
+        if seconds is not None and container.is_running and not container.init:
+            begun = container.started_at or self._clock.now()
+            self._ends.put(container.id, max(seconds - (self._clock.now() - begun).total_seconds(), 0.0))
+
+    def _complete(self, container_id: str) -> None:
+        with self._lock:
+            container = self._containers.get(container_id)
+            if container is not None and container.is_running:
+                self._end(container, 0)
 
     # ------------------------------------------------------------------ pods
 
@@ -146,6 +175,7 @@ class SimulatedRuntime:
         )
         with self._lock:
             self._sandboxes[sandbox.id] = sandbox
+            self._note_lifetime(sandbox.id, config.annotations)
         return sandbox
 
     def stop_pod_sandbox(self, sandbox_id: str) -> None:
@@ -163,6 +193,7 @@ class SimulatedRuntime:
         self.stop_pod_sandbox(sandbox_id)
         with self._lock:
             self._sandboxes.pop(sandbox_id, None)
+            self._lifetimes.pop(sandbox_id, None)
             self._containers = {k: c for k, c in self._containers.items() if c.sandbox_id != sandbox_id}
 
     def pod_state(self, uid: str) -> PodState:
@@ -208,6 +239,7 @@ class SimulatedRuntime:
             self._containers[container_id] = started
             if container.init:
                 self._end(started, 0)
+            self._await_end(self._containers[container_id])
 
     def stop_container(self, container_id: str, grace: float) -> None:
         with self._lock:
@@ -238,6 +270,9 @@ class SimulatedRuntime:
     def container_stats(self, container_id: str) -> Stats:
         return Stats()
 
+    def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
+        return dict.fromkeys(container_ids, Stats())
+
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         raise RuntimeFailure(NOTHING_RUNS.format(verb="read from"))
 
@@ -257,6 +292,40 @@ class SimulatedRuntime:
 
     def dial(self, sandbox_id: str, host: str, port: int, timeout: float) -> socket.socket:
         raise ConnectionRefusedError(NOTHING_RUNS.format(verb="connect to"))
+
+
+class Timetable:
+    """Calls `ring` with each key when its time has come. One thread, which is there while something is waited for."""
+
+    def __init__(self, clock: Clock, ring: Callable[[str], None]):
+        self._clock, self._ring = clock, ring
+        self._condition = threading.Condition()
+        self._due: list[tuple[float, str]] = []
+        self._thread: threading.Thread | None = None
+
+    def put(self, key: str, seconds: float) -> None:
+        with self._condition:
+            heapq.heappush(self._due, (self._clock.monotonic() + seconds, key))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="simulated-ends", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def stop(self) -> None:
+        with self._condition:
+            self._due.clear()
+            self._condition.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while self._due and (left := self._due[0][0] - self._clock.monotonic()) > 0:
+                    self._condition.wait(left)
+                if not self._due:
+                    self._thread = None
+                    return
+                _, key = heapq.heappop(self._due)
+            self._ring(key)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -314,11 +314,22 @@ class ProcessRuntime:
         return self._container(container_id).status()
 
     def container_stats(self, container_id: str) -> Stats:
-        container = self._container(container_id)
+        return self._stats(self._container(container_id), proc.everything())
+
+    def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
+        processes = proc.everything() if container_ids else {}
+        found = {}
+        for container_id in container_ids:
+            with contextlib.suppress(NoSuchContainer):
+                found[container_id] = self._stats(self._container(container_id), processes)
+        return found
+
+    @staticmethod
+    def _stats(container: Container, processes: dict[int, proc.Stat]) -> Stats:
         shim = container.folder.process("shim")
         if container.state != RUNNING or shim is None:
             return Stats()
-        below = proc.descendants([shim.pid], proc.everything())
+        below = proc.descendants([shim.pid], processes)
         return Stats(
             cpu_seconds=sum(p.cpu for p in below) / proc.CLOCK_TICK,
             memory_bytes=sum(p.resident for p in below) * proc.PAGE_SIZE,
