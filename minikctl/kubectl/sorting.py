@@ -21,6 +21,10 @@ _MISSING = object()
 _INSERTION = 12
 
 
+class FieldMissing(UsageError):
+    """No object has the field."""
+
+
 def sort_by(items: Sequence[T], expression: str, data: Callable[[T], Any]) -> list[T]:
     """`items` in the order of a field; those without it come first. Raises UsageError.
 
@@ -34,7 +38,7 @@ def sort_by(items: Sequence[T], expression: str, data: Callable[[T], Any]) -> li
         raise UsageError(str(e)) from None
     if keyed and all(key is _MISSING for key, _ in keyed):
         shown = go_format.quote(path_text)
-        raise UsageError(f"couldn't find any field with path {shown} in the list of objects")
+        raise FieldMissing(f"couldn't find any field with path {shown} in the list of objects")
     if len(keyed) > _INSERTION:
         keyed.sort(key=cmp_to_key(_compare))
     else:

@@ -180,9 +180,198 @@ wait deploy/web --for=delete --timeout=1s
 wait deploy/nope --for=delete --timeout=1s
 wait deploy/web --for=create --timeout=1s
 apply view-last-applied deploy/web
+explain pods
+explain pod.spec.containers
+explain pods.spec --recursive
+explain deploy.spec.strategy
+explain deployments --api-version=apps/v1
+explain nope
+explain pods.nope
+explain pods --output=plaintext-openapiv2
+explain pods.spec.containers.livenessProbe --output=plaintext-openapiv2
+explain cm.data
+explain crd.spec.versions
+explain pods.status.phase
+explain
+explain pods -o nope
+events
+events -A
+events --for pod/solo
+events --types=Warning
+events --types=Nope
+events -o json
+top pods
+top nodes
+auth can-i list pods
+auth can-i list pods -A
+auth can-i create deploy -n team
+auth can-i get nope
+auth can-i
+auth can-i get pods --subresource=log
+auth can-i '*' '*'
+auth can-i list nodes -n team
+auth whoami
+auth can-i --list
+get pods -o jsonpath-file=nofile
+get pods -o custom-columns-file=nofile
+get pods -o go-template-file=nofile
+get deploy web -o jsonpath={.metadata.labels.app}{"\\n"}
+get deploy web -o 'jsonpath={range .spec.template.spec.containers[*]}{.name}{"\\t"}{.image}{"\\n"}{end}'
+get pods -o 'jsonpath={.items[?(@.metadata.labels.run=="solo")].metadata.name}'
+get pods -o 'jsonpath={.items[0].spec.containers[-1:].name}'
+get deploy web -o 'go-template={{range $k,$v := .metadata.labels}}{{$k}}={{$v}} {{end}}'
+get deploy web -o 'go-template={{len .spec.template.spec.containers}}'
+get deploy web -o 'go-template={{if eq .spec.replicas 3.0}}yes{{else}}no{{end}}'
+get secret login -o 'go-template={{.data.user | base64decode}}'
+get deploy web -o 'go-template={{'
+get deploy web -o 'go-template={{nope}}'
+get pods --sort-by=.spec.containers[0].image
+get pods --sort-by=.nope
+get pods --sort-by='{.metadata.creationTimestamp}' -o name
+get svc,deploy -o wide --show-labels
+get svc,deploy --show-kind
+get pods --show-kind -L app
+get pods -A -o name
+get pods -A -o custom-columns=NS:.metadata.namespace,N:.metadata.name --no-headers
+get pods -A --sort-by=.metadata.name
+get pods -A -l app=api --no-headers -o wide
+get deploy -o jsonpath='{.items[*].spec.replicas}'
+get clusterroles pod-reader -o yaml
+get ing front -o yaml
+get netpol deny -o json
+get pdb -o wide
+get hpa -o yaml
+get sts db -o json
+get cj nightly -o yaml
+get pv,pvc,sc -o wide
+get sa -A
+get leases -n kube-node-lease -o yaml
+get limits,quota -n team -o yaml
+get rolebindings -o wide
+get ns -o json
+get node -o name
+get nodes --show-labels
+get nodes -L kubernetes.io/hostname
+get nodes -o jsonpath='{.items[*].status.capacity.cpu}'
+get po -n team -o kyaml
+get cm settings -o kyaml
+get cm,secret -o kyaml
+get deploy web -o kyaml
+get pods/solo -o kyaml --show-managed-fields
+get pods --field-selector=status.phase!=Running
+get pods --field-selector=metadata.name=solo,status.phase=Running
+get cm --field-selector=metadata.name=settings
+get events --field-selector=type=Warning
+get secrets --field-selector=type=Opaque
+get pods -l app
+get pods -l '!app'
+get pods -l 'app notin (web)'
+get pods -l app=web,tier=x
+get pods -l ''
+get pods -l 'app in ()'
+get pods solo -l app=web
+get pods --all-namespaces solo
+get pods,svc solo
+get deploy web -n team
+get deploy/api -n team -o wide
+get rs -n team
+get rs -l app=web -o name
+get crd
+get validatingwebhookconfigurations
+get csr
+get flowschemas
+get apiservices
+get runtimeclasses
+get ingressclasses
+get controllerrevisions
+get replicationcontrollers
+get podtemplates
+get volumeattachments
+get csidrivers,csinodes
+get ipaddresses
+get servicecidrs
+get mutatingwebhookconfigurations
+get validatingadmissionpolicies
+describe sa robot
+describe secret login
+describe pod/solo deploy/web
+describe svc/node svc/outside
+describe svc -n team headless
+describe rs -n team
+describe deploy -n team api
+describe events
+describe endpoints
+describe endpointslices
+describe storageclass fast
+describe ingress front
+describe csr
+describe crd
+describe runtimeclass
+describe -n nope pods
+describe all
+describe all -n team
+describe pods -A
+describe deploy web -o yaml
+describe node/node-2 node/node-3
+describe ns default kube-system
+describe limitrange,quota -n team
+rollout history deploy
+rollout history deploy -n team
+rollout history deploy/web -o yaml
+rollout history deploy/web --revision=2 -o json
+rollout status deploy
+rollout status deploy -n team
+rollout status sts/db --timeout=1s
+rollout status ds/agent --timeout=1s
+rollout history cm/settings
+rollout status pod/solo
+rollout nope
+logs solo -c nope
+logs deploy/nope
+logs -l app=none
+exec solo
+exec
+attach nope
+cp nope:/x /tmp/y
+port-forward nope 80
+port-forward
+debug nope
+get pods --as=ann
+get pods --warnings-as-errors
+get pods --nope
+get pods -z
+get pods --output
+get pods -o=name
+get -o name pods
+-n team get pods
+--namespace=team get pods -o name
+get --namespace team pods
+get pods --request-timeout=x
+get pods --request-timeout=5
+get pods -- solo
+wait --for=condition=Ready
+wait pods --all --for=condition=Ready --timeout=1s
+wait pods --for=condition=Ready
+wait pod/solo --for=nope
+wait pod/solo --for=jsonpath={.status.phase}=Running --timeout=1s
+wait pod/solo --for=jsonpath={.status.phase} --timeout=1s
+wait pod/solo --for=condition=Nope --timeout=0s
+wait pod/solo --timeout=1s
+wait job/pi --for=condition=Complete --timeout=1s
+diff -f nofile
+diff
+api-resources --sort-by=nope
+api-resources -o nope
+api-resources --verbs=bind
+api-versions x
+version --client -o nope
+get pods --sort-by={.nope}
 """
 CONFIG = """
 config view
+config get-contexts nope
+config use-context nope
+config view -o jsonpath={.contexts[0].name}
 config current-context
 config get-contexts
 config get-contexts -o name

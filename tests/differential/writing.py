@@ -57,7 +57,8 @@ def _step(doors: Doors, namespace: str, line: str) -> str:
 
 
 def _kubectl(doors: Doors, folder: Path, argv: list[str], stdin: str, environ: dict[str, str]) -> Result:
-    return Doors(doors.cluster, doors.url, folder).kubectl(*argv, stdin=stdin, **environ)
+    home = {"HOME": str(doors.home)}  # where kubectl keeps what it has discovered
+    return Doors(doors.cluster, doors.url, folder).kubectl(*argv, stdin=stdin, **home, **environ)
 
 
 def _minikctl(doors: Doors, folder: Path, argv: list[str], stdin: str, environ: dict[str, str]) -> Result:

@@ -252,7 +252,7 @@ def table_of(call: Invocation, query: Query) -> Obj:
 
 def sorted_tables(call: Invocation, answers: list[tuple[Query, Obj]]) -> list[tuple[Query, Obj]]:
     """Several tables are sorted as objects themselves, as kubectl does it; a single one by its rows."""
-    from minikctl.kubectl.sorting import sort_by
+    from minikctl.kubectl.sorting import FieldMissing, sort_by
 
     field = call.flags.sort_by
     if len(answers) > 1:
@@ -261,7 +261,10 @@ def sorted_tables(call: Invocation, answers: list[tuple[Query, Obj]]) -> list[tu
     for query, table in answers:
         rows = table.get("rows") or []
         if len(rows) > 1:
-            rows = sort_by(rows, field, lambda r: r.get("object") or {})
+            try:
+                rows = sort_by(rows, field, lambda r: r.get("object") or {})
+            except FieldMissing:
+                rows = []  # nobody hears what kubectl's printer says to this
         out.append((query, {**table, "rows": rows}))
     return out
 
