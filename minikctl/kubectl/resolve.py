@@ -40,6 +40,8 @@ ALL_NAMESPACES = Option(
 )
 SELECTOR_OPTIONS: tuple[Option, ...] = (SELECTOR, FIELD_SELECTOR, ALL, ALL_NAMESPACES)
 
+_TYPED = ("expose", "logs", "exec", "attach", "port-forward", "debug", "drain", "create job")
+
 NOTHING_LOCAL = """you must specify resources by --filename when --local is set.
 Example resource specifications include:
    '-f rsrc.yaml'
@@ -126,10 +128,30 @@ def from_args(
     out = Resolved(single=made.single)
     for query in made.queries:
         try:
-            out.targets += targets_of(call, query, fetch=fetch)
+            found = targets_of(call, query, fetch=fetch)
         except ApiError as e:
             out.errors.append(e)
+            continue
+        if query.kind.type or not _wants_known_types(call):
+            out.targets += found
+        else:
+            out.errors.append(_unregistered(call, query))
     return out
+
+
+def _wants_known_types(call: Invocation) -> bool:
+    """Whether kubectl's own command decodes objects into the types that it was built with."""
+    words = call.path.split()[1:]
+    return words[:1] in (["rollout"], ["set"]) or " ".join(words) in _TYPED
+
+
+def _unregistered(call: Invocation, query: Query) -> UsageError:
+    """Custom resources, where kubectl knows built-in types only."""
+    kind = query.kind
+    name = kind.kind if query.name else kind.list_kind
+    of_clients = call.path.split()[1:] == ["port-forward"]
+    where = "k8s.io/client-go/kubernetes/scheme/register.go:82" if of_clients else "pkg/scheme/scheme.go:28"
+    return UsageError(f'no kind "{name}" is registered for version "{kind.api_version}" in scheme "{where}"')
 
 
 def targets_of(call: Invocation, query: Query, *, fetch: bool = True) -> list[Target]:
