@@ -24,12 +24,14 @@ HTTPS_PORT = 6443
 STORAGE_CLASS = "standard"
 
 
-def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT) -> None:
-    """Create what is missing. `https_port`: where the API server itself listens, for the Service `kubernetes`."""
+def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT, disks: bool = True) -> None:
+    """Create what is missing. `https_port`: where the API server itself listens, for the Service `kubernetes`. `disks`:
+    whether the nodes have any, so that there is a default StorageClass, which makes directories on them."""
     ctx = Context(user=component("apiserver"), actor=ACTOR)
     _ensure(api, ctx, "namespaces", lambda: ({"metadata": {"name": n}} for n in NAMESPACES), NAMESPACES)
     _ensure(api, ctx, "priorityclasses", _priority_classes)
-    _ensure(api, ctx, "storageclasses", lambda: [_storage_class()], (STORAGE_CLASS,))
+    if disks:
+        _ensure(api, ctx, "storageclasses", lambda: [_storage_class()], (STORAGE_CLASS,))
     _service_cidr(api, ctx)
     _ensure(api, ctx, "services", lambda: [_api_service(https_port)], ("kubernetes",), namespace="default")
     _follow_port(api, ctx, https_port)

@@ -291,7 +291,7 @@ def prepare(state_dir: Path, cluster: Cluster) -> None:
 
     client = LocalClient.on_files(state_dir, actor="minikctl-cluster", fsync=cluster.fsync)
     try:
-        bootstrap(client.api, https_port=cluster.port)
+        bootstrap(client.api, https_port=cluster.port, disks=not cluster.simulated)
         wanted = set(cluster.node_names())
         for node in client.list("nodes")["items"]:
             name = node["metadata"]["name"]

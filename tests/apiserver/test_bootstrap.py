@@ -60,3 +60,10 @@ def test_bindings(cluster: TestCluster) -> None:
     bootstrap(cluster.api)
     rows = cluster.client.table("clusterrolebindings", name="cluster-admin")["rows"]
     assert rows[0]["cells"][1:2] + rows[0]["cells"][3:] == ["ClusterRole/cluster-admin", "", "system:masters", ""]
+
+
+def test_nodes_without_disks_have_no_default_storage_class(cluster: TestCluster) -> None:
+    bootstrap(cluster.api, disks=False)
+    assert cluster.client.list("storageclasses")["items"] == []
+    bootstrap(cluster.api)
+    assert [c["metadata"]["name"] for c in cluster.client.list("storageclasses")["items"]] == ["standard"]
