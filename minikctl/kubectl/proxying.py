@@ -20,6 +20,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from minikctl.util.duplex import Duplex
 from minikctl.util.errors import EnvironmentProblem, UsageError
 
 log = logging.getLogger("proxy")
@@ -29,8 +30,8 @@ PATIENCE = 60.0
 """Seconds that a client may take to send its request's head."""
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade", "host"})
 Headers = list[tuple[str, str]]
-Dial = Callable[[], tuple[socket.socket, Headers, str]]
-"""Connect to the server: (the socket, the headers that say who we are, the server's name)."""
+Dial = Callable[[], tuple[Duplex, Headers, str]]
+"""Connect to the server: (the connection, the headers that say who we are, the server's name)."""
 
 
 def patterns(text: str) -> list[re.Pattern[str]]:
@@ -118,7 +119,7 @@ class Proxy:
     static: Path | None = None
     static_prefix: str = "/static/"
     append_path: str = ""
-    _open: set[socket.socket] = field(default_factory=set)
+    _open: set[Duplex] = field(default_factory=set)
 
     def serve(self, listener: socket.socket) -> None:
         """Until the listener is closed or shut down."""
@@ -127,18 +128,20 @@ class Proxy:
                 client, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._connection, args=(client,), daemon=True).start()
+            threading.Thread(target=self._connection, args=(Duplex(client),), daemon=True).start()
 
     def close(self) -> None:
-        for sock in list(self._open):
-            _end(sock)
+        for connection in list(self._open):
+            connection.close()
 
-    def _connection(self, client: socket.socket) -> None:
+    def _connection(self, client: Duplex) -> None:
         self._open.add(client)
+        late = threading.Timer(PATIENCE, client.close)
+        late.daemon = True
+        late.start()
         try:
-            client.settimeout(PATIENCE)
             head, rest = _read_head(client)
-            client.settimeout(None)
+            late.cancel()
             self._answer(client, parse_head(head), rest)
         except ValueError as e:
             with contextlib.suppress(OSError):
@@ -146,10 +149,11 @@ class Proxy:
         except OSError:
             pass  # the client is gone
         finally:
+            late.cancel()
             self._open.discard(client)
-            _end(client)
+            client.close()
 
-    def _answer(self, client: socket.socket, head: Head, rest: bytes) -> None:
+    def _answer(self, client: Duplex, head: Head, rest: bytes) -> None:
         path = head.path
         clean = posixpath.normpath("/" + path.lstrip("/")) + ("/" if path.endswith("/") and path.strip("/") else "")
         if clean != path:
@@ -163,7 +167,7 @@ class Proxy:
         else:
             self._pass_on(client, head, rest)
 
-    def _pass_on(self, client: socket.socket, head: Head, rest: bytes) -> None:
+    def _pass_on(self, client: Duplex, head: Head, rest: bytes) -> None:
         target, path = head.target, head.path
         if not self.api_prefix.startswith("/api"):
             target, path = (_stripped(t, self.api_prefix) for t in (target, path))
@@ -177,15 +181,14 @@ class Proxy:
             return
         self._open.add(server)
         try:
-            server.settimeout(None)
             server.sendall(_rewritten(head, self.append_path + target, credentials, name))
             self._exchange(client, server, head, rest)
         finally:
             self._open.discard(server)
-            _end(server)
+            server.close()
 
     @staticmethod
-    def _exchange(client: socket.socket, server: socket.socket, head: Head, rest: bytes) -> None:
+    def _exchange(client: Duplex, server: Duplex, head: Head, rest: bytes) -> None:
         if not head.is_upgrade:
             threading.Thread(target=_send_body, args=(client, server, head, rest), daemon=True).start()
             _copy(server, client)
@@ -201,7 +204,7 @@ class Proxy:
 # ---------------------------------------------------------------------- requests
 
 
-def _read_head(sock: socket.socket) -> tuple[bytes, bytes]:
+def _read_head(sock: Duplex) -> tuple[bytes, bytes]:
     """(the head without its empty line, what came behind it). Raises ValueError, OSError."""
     data = b""
     while (end := data.find(b"\r\n\r\n")) < 0:
@@ -232,7 +235,7 @@ def _stripped(path: str, prefix: str) -> str:
     return "/" + path.removeprefix(prefix).lstrip("/") if prefix != "/" else path
 
 
-def _send_body(client: socket.socket, server: socket.socket, head: Head, rest: bytes) -> None:
+def _send_body(client: Duplex, server: Duplex, head: Head, rest: bytes) -> None:
     """What the head announces, and nothing behind it."""
     source = _Source(client, rest)
     with contextlib.suppress(OSError, ValueError):
@@ -247,7 +250,7 @@ def _send_body(client: socket.socket, server: socket.socket, head: Head, rest: b
 class _Source:
     """Reads from a socket what has come already, then what comes."""
 
-    def __init__(self, sock: socket.socket, rest: bytes):
+    def __init__(self, sock: Duplex, rest: bytes):
         self._sock, self._rest = sock, rest
 
     def _more(self) -> bytes:
@@ -287,38 +290,32 @@ class _Source:
         yield line
 
 
-def _copy(source: socket.socket, sink: socket.socket) -> None:
+def _copy(source: Duplex, sink: Duplex) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(BLOCK):
             sink.sendall(data)
 
 
-def _copy_and_end(source: socket.socket, sink: socket.socket) -> None:
+def _copy_and_end(source: Duplex, sink: Duplex) -> None:
     _copy(source, sink)
-    _end(sink)
-
-
-def _end(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()
+    sink.close()
 
 
 # ---------------------------------------------------------------------- own answers
 
 
-def _say(client: socket.socket, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> None:
+def _say(client: Duplex, status: HTTPStatus, text: str, *headers: tuple[str, str]) -> None:
     body = f"{text}\n".encode() if text else b""
     _send(client, status, body, "text/plain; charset=utf-8", *headers)
 
 
-def _send(client: socket.socket, status: HTTPStatus, body: bytes, kind: str, *headers: tuple[str, str]) -> None:
+def _send(client: Duplex, status: HTTPStatus, body: bytes, kind: str, *headers: tuple[str, str]) -> None:
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"Content-Length: {len(body)}", f"Content-Type: {kind}"]
     lines += ["Connection: close", "X-Content-Type-Options: nosniff", *(f"{k}: {v}" for k, v in headers)]
     client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
 
-def _serve_file(client: socket.socket, base: Path, path: str, head: Head) -> None:
+def _serve_file(client: Duplex, base: Path, path: str, head: Head) -> None:
     """A file below `base`, or the list of a folder. Nothing outside, links included."""
     wanted = (base / path).resolve()
     if head.method not in ("GET", "HEAD") or not wanted.is_relative_to(base.resolve()) or not wanted.exists():

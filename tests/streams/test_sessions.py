@@ -50,8 +50,8 @@ def test_exec(program: Program) -> None:
     assert program.run("exec", "-i", "web", "--", "cat", stdin="typed\n").out == "typed\n"
     done = program.run("exec", "two", "--", "true")
     assert (done.code, done.out, done.err) == (0, "", 'Defaulted container "a" out of: a, b\n')
-    text = "".join(f"line {i}\n" for i in range(50_000))
-    assert program.run("exec", "-i", "web", "--", "cat", stdin=text).out == text
+    text = "".join(f"line {i}\n" for i in range(600_000))
+    assert program.run("exec", "-i", "web", "--", "cat", stdin=text).out == text, "both directions are full at once"
 
 
 def test_exec_refused(cluster: Cluster, program: Program) -> None:

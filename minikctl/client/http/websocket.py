@@ -27,6 +27,7 @@ from minikctl.client.http.credentials import Headers
 from minikctl.client.http.transport import Query, Transport
 from minikctl.client.protocol import Stream
 from minikctl.util import spdy
+from minikctl.util.duplex import Duplex
 from minikctl.util.errors import Unreachable
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -61,8 +62,11 @@ class WebSocketStream:
     """A `Stream`. `recv` is for one thread, the others for any."""
 
     def __init__(self, sock: socket.socket, uri: str, subprotocols: Sequence[str]):
-        self._sock = sock
+        self._sock = Duplex(sock)
         self._lock = threading.Lock()
+        """The protocol's state. Never held while the socket is written to: reading must go on when writing cannot."""
+        self._writing = threading.Lock()
+        self._outgoing: deque[bytes] = deque()
         self._offered = subprotocols
         self._protocol = ClientProtocol(parse_uri(uri), max_size=MAX_MESSAGE)
         # the library takes `SPDY/3.1+…` for no subprotocol, ours or the server's
@@ -78,7 +82,8 @@ class WebSocketStream:
             request.headers[name] = value
         with self._lock:
             self._protocol.send_request(request)
-            self._flush()
+            self._collect()
+        self._write()
         response = self._event()
         if not isinstance(response, Response):
             raise ConnectionError("EOF")
@@ -104,7 +109,8 @@ class WebSocketStream:
             if self._protocol.state is not State.OPEN:
                 raise BrokenPipeError("the connection is closed")
             self._protocol.send_binary(data)
-            self._flush()
+            self._collect()
+        self._write()
 
     def send(self, channel: int, data: bytes) -> None:
         """Raises OSError when the other side is gone."""
@@ -136,12 +142,12 @@ class WebSocketStream:
         return self._sock.fileno()
 
     def close(self) -> None:
-        with contextlib.suppress(OSError), self._lock:
+        with self._lock:
             if self._protocol.state is State.OPEN:
                 self._protocol.send_close(1000)
-                self._flush()
+                self._collect()
         with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self._write(wait=False)
         self._sock.close()
 
     def _event(self) -> Any:
@@ -151,21 +157,33 @@ class WebSocketStream:
                 data = self._sock.recv(65536)
             except (OSError, ValueError):
                 return None
-            with self._lock, contextlib.suppress(OSError):
+            with self._lock:
                 if data:
                     self._protocol.receive_data(data)
                 else:
                     self._protocol.receive_eof()
                 self._events.extend(self._protocol.events_received())
-                self._flush()
+                self._collect()
+            with contextlib.suppress(OSError):
+                self._write(wait=False)
             if not data and not self._events:
                 return None
         return self._events.popleft()
 
-    def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data:
-                self._sock.sendall(data)
+    def _collect(self) -> None:
+        """Take what the protocol wants to say, in its order; under the lock."""
+        self._outgoing.extend(d for d in self._protocol.data_to_send() if d)
+
+    def _write(self, *, wait: bool = True) -> None:
+        """Send what was collected. Without `wait`, it is left to the thread that is sending already. Raises OSError."""
+        while self._outgoing:
+            if not self._writing.acquire(blocking=wait):
+                return
+            try:
+                while self._outgoing:
+                    self._sock.sendall(self._outgoing.popleft())
+            finally:
+                self._writing.release()
 
 
 def _failure(text: bytes) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, DURATION, INT, Option
 from minikctl.kubectl.proxying import Dial, Filter, Headers, Proxy, patterns
+from minikctl.util.duplex import Duplex
 from minikctl.util.errors import UsageError
 
 PORT, ADDRESS = 8001, "127.0.0.1"
@@ -65,11 +66,11 @@ def _way(call: Invocation) -> tuple[Dial, str]:
 
     transport = open_transport(call)
 
-    def dial() -> tuple[socket.socket, Headers, str]:
+    def dial() -> tuple[Duplex, Headers, str]:
         sock, credentials, _ = transport.upgrade("", ())
         if call.flags.keepalive > 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return sock, credentials, transport.url.netloc
+        return Duplex(sock), credentials, transport.url.netloc
 
     return dial, transport.url.prefix
 
