@@ -17,6 +17,7 @@ from minikctl.api.meta import Obj
 from minikctl.api.watch import ADDED, DELETED, MODIFIED
 from minikctl.apiserver.hub import JournalHub
 from minikctl.apiserver.registry import storage_prefix
+from minikctl.apiserver.request import Context
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.watching import Selection
 from minikctl.store import FutureVersion, Record, Watch
@@ -36,7 +37,7 @@ class Item:
         self.namespace: str = metadata.get("namespace", "")
         self.labels: dict[str, str] = metadata.get("labels") or {}
         self.fields: dict[str, str] = kind.fields_of(obj)
-        self.rv = int(metadata["resourceVersion"])
+        self.rv = int(metadata.get("resourceVersion") or 0)
         self.json = compact(obj)
 
     @property
@@ -231,10 +232,19 @@ class WatchCache:
 
     def list(self, selection: Selection) -> tuple[list[tuple[str, Item]], int, int]:
         """(items, the resourceVersion they are current at, the last one that changed this kind)."""
+        if selection.kind.is_computed:
+            return self._computed(selection)
         cache = self._of(selection.kind)
         with self.hub.lock:
             rv = self.hub.catch_up()
             return cache.items(selection), rv, cache.changed_rv
+
+    def _computed(self, selection: Selection) -> tuple[list[tuple[str, Item]], int, int]:
+        """What is not stored is not held here either."""
+        listing = self.api.list(selection, Context())
+        rv = int(listing["metadata"]["resourceVersion"])
+        items = [Item(selection.kind, obj) for obj in listing["items"]]
+        return [(f"{i.namespace}/{i.object['metadata']['name']}", i) for i in items], rv, rv
 
     def watch(
         self, selection: Selection, after: int | None, wake: Callable[[], None]

@@ -20,6 +20,7 @@ KIND = Kind(
     namespaced=False,
     verbs=("get", "list"),
     is_computed=True,
+    is_shown_slowly=True,
     tracks_fields=False,
     columns=(
         NAME,

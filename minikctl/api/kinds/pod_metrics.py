@@ -22,6 +22,7 @@ KIND = Kind(
     type="metrics/v1beta1.PodMetrics",
     verbs=("get", "list"),
     is_computed=True,
+    is_shown_slowly=True,
     tracks_fields=False,
     columns=(
         NAME,
