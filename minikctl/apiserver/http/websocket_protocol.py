@@ -17,6 +17,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         vars(self.conn)["process_subprotocol"] = _left_to_the_application
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True  # refused; uvicorn would complain that there was no answer
+
 
 def _left_to_the_application(_headers: Headers) -> None:
     return None

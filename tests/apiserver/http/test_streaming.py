@@ -17,6 +17,7 @@ import pytest
 
 from minikctl.apiserver import kubelet_client
 from minikctl.kubelet.agent import kill_everything
+from minikctl.util.frames import FrameSocket
 from minikctl.util.sockets import listen_unix
 from minikctl.util.spdy import Data, Ping, Reset, SynReply, SynStream
 from tests.kubelet.test_process_agent import Running
@@ -500,3 +501,26 @@ def test_random_bytes_break_nothing(served, path):
     assert served.http.get("/readyz").status_code == 200
     with served.exec("echo", "fine") as session:
         assert session.end()[0] == b"fine\n"
+
+
+def test_a_node_that_is_lost_in_the_middle(silent):
+    url, _, listener = silent
+    with opened(url, f"{PODS}/web/exec", V5, command="date", stdout="true") as session:
+        kubelet = FrameSocket(listener.accept()[0])
+        assert kubelet.recv_line()["op"] == "exec"
+        kubelet.send_line({"ok": True})
+        kubelet.send(1, b"some")
+        session.until(b"some")
+        kubelet.close()
+        assert session.end()[2]["message"] == "Internal error occurred: the connection to the node was lost"
+    with opened(url, f"{PODS}/web/exec", V5, command="date", stdout="true") as session:
+        kubelet = FrameSocket(listener.accept()[0])
+        assert kubelet.recv_line()["op"] == "exec"
+        kubelet.send_line({"error": {"code": 500, "message": "no reason"}})
+        assert session.end()[2]["message"] == "Internal error occurred: unable to upgrade connection: no reason"
+        kubelet.close()
+
+
+def test_refusals_are_not_logged_as_failures(served, caplog):
+    refused(served.url, f"{PODS}/missing/exec", V5, command="date", stdout="true")
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []

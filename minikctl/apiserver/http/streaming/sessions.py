@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from minikctl.api.errors import ApiError
+from minikctl.api.errors import ApiError, internal
 from minikctl.apiserver import kubelet_client
 from minikctl.apiserver.http.messages import Request
 from minikctl.apiserver.http.routing import Target
@@ -101,7 +101,7 @@ async def _relay(socket: WebSocket, channels: Channels, frames: AsyncFrames, cal
                 return
             if call.request["stdout" if channel == STDOUT else "stderr"]:
                 await socket.send(channels.pack(channel, data))
-        await _end(socket, channels, session_failure(ApiError(500, "", LOST)).status)
+        await _end(socket, channels, internal(LOST).status)
     finally:
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
