@@ -7,6 +7,8 @@ fails the work it speaks of. Source: client-go `tools/record/events_cache.go`.
 
 from __future__ import annotations
 
+import logging
+import os
 import queue
 import threading
 from collections import OrderedDict
@@ -18,15 +20,40 @@ from minikctl.client.cause import because, reacting_to
 from minikctl.client.protocol import Client
 from minikctl.util.clock import Clock, SystemClock
 
+log = logging.getLogger("events")
 NORMAL, WARNING = "Normal", "Warning"
 BURST, REFILL_SECONDS = 25, 300.0
 _REMEMBERED = 4096
 _NAMES = 50
-_STOP = object()
+
+
+class _Writer:
+    """One thread a process writes for all recorders: dozens of them would only wait for each other at the store."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[tuple[EventRecorder, Any]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def put(self, recorder: EventRecorder, item: Any) -> None:
+        with self._lock:
+            if self._pid != os.getpid():  # the first Event of this process, which may be a fork of one that had some
+                self._pid, self._queue = os.getpid(), queue.SimpleQueue()
+                threading.Thread(target=self._run, args=(self._queue,), name="events", daemon=True).start()
+        self._queue.put((recorder, item))
+
+    @staticmethod
+    def _run(items: queue.SimpleQueue[tuple[EventRecorder, Any]]) -> None:
+        while True:
+            recorder, item = items.get()
+            recorder.write(item)
+
+
+_writer = _Writer()
 
 
 class EventRecorder:
-    """Records under a component's name. One background thread writes; `flush` waits for it."""
+    """Records under a component's name. A background thread writes; `flush` waits for it."""
 
     def __init__(self, client: Client, component: str, *, host: str = "", clock: Clock | None = None):
         self._client = client
@@ -34,8 +61,6 @@ class EventRecorder:
         self._clock = clock or SystemClock()
         self._seen: OrderedDict[tuple[str, ...], Obj] = OrderedDict()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._pending = 0
         self._idle = threading.Condition()
 
@@ -44,10 +69,7 @@ class EventRecorder:
         reference = reference_to(obj, field_path)
         with self._idle:
             self._pending += 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-                self._thread.start()
-        self._queue.put((reference, event_type, reason, message, self._clock.now(), because()))
+        _writer.put(self, (reference, event_type, reason, message, self._clock.now(), because()))
 
     def normal(self, obj: Obj, reason: str, message: str, *, field_path: str = "") -> None:
         self.event(obj, NORMAL, reason, message, field_path=field_path)
@@ -62,22 +84,21 @@ class EventRecorder:
 
     def stop(self) -> None:
         self.flush()
-        self._queue.put(_STOP)
 
-    def _run(self) -> None:
-        while True:
-            item = self._queue.get()
-            if item is _STOP:
-                return
-            try:
-                *what, cause = item
-                with reacting_to(cause):
-                    self._write(*what)
-            except ApiError:
-                pass  # the namespace is going away, or the disk is full: the work itself will say so
-            finally:
-                with self._idle:
-                    self._pending -= 1
+    def write(self, item: Any) -> None:
+        """Called by the background thread."""
+        *what, cause = item
+        try:
+            with reacting_to(cause):
+                self._write(*what)
+        except ApiError:
+            pass  # the namespace is going away, or the disk is full: the work itself will say so
+        except Exception:
+            log.exception("an Event could not be written")
+        finally:
+            with self._idle:
+                self._pending -= 1
+                if not self._pending:
                     self._idle.notify_all()
 
     def _write(self, reference: Obj, event_type: str, reason: str, message: str, now: Any) -> None:

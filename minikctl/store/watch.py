@@ -37,7 +37,7 @@ class Notifier:
 
     def start(self) -> Notifier:
         if self._observer is None:
-            from watchdog.events import FileSystemEventHandler
+            from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileSystemEventHandler
             from watchdog.observers import Observer
 
             notify = self.notify
@@ -51,7 +51,9 @@ class Notifier:
 
             self._observer = Observer()
             self._observer.daemon = True
-            self._observer.schedule(Handler(), str(self.folder), recursive=False)
+            # opening and closing mean nothing here: without the filter every write would wake all processes three times
+            wanted = [FileModifiedEvent, FileCreatedEvent]
+            self._observer.schedule(Handler(), str(self.folder), recursive=False, event_filter=wanted)
             self._observer.start()
         return self
 
