@@ -38,6 +38,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         ("job", ["3.14159265358979", "job.batch/shares condition met", "job.batch/hopeless condition met"]),
         ("cronjob", ["Hello from the Kubernetes cluster", "job.batch/by-hand condition met"]),  # waits for a minute
         ("statefulset", ["web-2", "partitioned roll out complete: 3 new pods have been updated..."]),
+        ("statefulset-storage", ["db-1 started\ndb-1 started", "data-db-1"]),
         ("daemonset", ['daemon set "watcher" successfully rolled out']),
         pytest.param(  # waits for metrics, which are taken every 15 seconds
             "autoscaling",
