@@ -126,3 +126,19 @@ def test_run_and_remove(cluster: Cluster, program: Program) -> None:
     assert (done.code, done.out) == (0, "got this\n")
     with pytest.raises(Exception, match="not found"):
         cluster.client.get("pods", name, "default")
+
+
+def test_a_shell_for_a_moment(cluster: Cluster, program: Program) -> None:
+    name = f"moment-{program.name}"
+    with program.terminal("run", name, "-it", "--rm", "--image=busybox", "--restart=Never", "--", "sh") as terminal:
+        terminal.expect("try pressing enter.")
+        terminal.send("\r")
+        terminal.expect(PROMPT)
+        terminal.send("stty size; echo in ''it\r")
+        terminal.expect("30 90\r\n")
+        terminal.expect("in it\r\n")
+        terminal.send("exit\r")
+        terminal.expect(f'pod "{name}" deleted')
+        terminal.wait()
+        assert terminal.exitstatus == 0
+    assert name not in program.run("get", "pods", "-o", "name").out

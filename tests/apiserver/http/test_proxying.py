@@ -35,6 +35,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b'%x\\r\\n%s\\r\\n' % (len(piece), piece))
             self.wfile.write(b'0\\r\\n\\r\\n')
             return
+        if self.path == '/page':
+            page = b'<a href="/rewriteme">test</a><img src=x><script src=/js?a=1&amp;b=2></script>'
+            return self.answer(200, page, ('Content-Type', 'text/html; charset=utf-8'))
         if self.path == '/rude':
             self.close_connection = True
             return
@@ -160,6 +163,12 @@ def test_redirects(served):
         (f"{POD}/there", f"{POD}/there"),
     ]:
         assert served.http.get(f"{POD}/away?{given}").headers["location"] == shown
+
+
+def test_links_of_pages(served):
+    page = served.http.get(f"{POD}/page")
+    assert page.text == (f'<a href="{POD}/rewriteme">test</a><img src=x><script src="{POD}/js?a=1&amp;b=2"></script>')
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(

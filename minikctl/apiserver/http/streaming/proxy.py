@@ -1,12 +1,12 @@
 """pods/proxy, services/proxy, nodes/proxy: HTTP through the API server to what runs in the cluster.
 
-Source: apimachinery `util/proxy` (upgradeaware.go, transport.go). Unlike there, links in HTML pages are left as they are.
+Source: apimachinery `util/proxy` (upgradeaware.go, transport.go).
 """
 
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import AsyncIterator
 
 from minikctl.api.errors import bad_request, service_unavailable
 from minikctl.apiserver.http.messages import Request, Response
@@ -14,6 +14,7 @@ from minikctl.apiserver.http.routing import Target
 from minikctl.apiserver.http.streaming import backends, node_proxy
 from minikctl.apiserver.http.streaming.backends import Backend
 from minikctl.apiserver.http.streaming.http_client import Answer, BadAnswer, Exchange, Headers, Upload
+from minikctl.apiserver.http.streaming.links import Place, rewritten
 from minikctl.apiserver.http.streaming.websocket import Closed, WebSocket
 from minikctl.apiserver.server import APIServer
 
@@ -30,6 +31,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     ]
 )
+MOST_HTML = 2 * 1024 * 1024
 NOT_PASSED_ON = HOP_BY_HOP | {"authorization", "expect", "host", "content-length"}
 """The client's token is for the API server alone."""
 
@@ -46,8 +48,7 @@ async def serve(api: APIServer, request: Request, target: Target) -> Response:
     answer = await _exchange(api, backend, request, path or "/")
     prefix = request.path.removesuffix(path)
     headers = [(k, v) for k, v in answer.headers if k.lower().decode("latin-1") not in HOP_BY_HOP]
-    headers = [(k, _relocated(v, prefix, backend, request) if k.lower() == b"location" else v) for k, v in headers]
-    return Response(answer.status, stream=answer.body, raw_headers=headers)
+    return await _with_links(answer, headers, Place(prefix, backend.host, request.headers.get("host", "")))
 
 
 def path_of(request: Request, target: Target) -> str:
@@ -81,16 +82,37 @@ def _request_headers(request: Request) -> Headers:
     return [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers]
 
 
-def _relocated(value: bytes, prefix: str, backend: Backend, request: Request) -> bytes:
-    """A redirect to the same host goes through the proxy again."""
-    try:
-        parts = urlsplit(value.decode("latin-1"))
-    except ValueError:
-        return value
-    own = ("", backend.host, backend.address, request.headers.get("host", ""))
-    if parts.netloc not in own or not parts.path.startswith("/") or parts.path.startswith(prefix):
-        return value
-    return urlunsplit(("", "", prefix + parts.path, parts.query, parts.fragment)).encode("latin-1")
+async def _with_links(answer: Answer, headers: Headers, place: Place) -> Response:
+    """The answer, with redirects and the links of HTML pages leading through the proxy again."""
+    given = {k.lower(): v.decode("latin-1") for k, v in headers}
+    kind = given.get(b"content-type", "").partition(";")[0].strip().lower()
+    if location := given.get(b"location"):
+        moved = place.moved(location).encode("latin-1", "replace")
+        headers = [(k, moved if k.lower() == b"location" else v) for k, v in headers]
+    elif kind == "text/html" and given.get(b"content-encoding", "identity") == "identity":
+        return await _page(answer, headers, place)
+    return Response(answer.status, stream=answer.body, raw_headers=headers)
+
+
+async def _page(answer: Answer, headers: Headers, place: Place) -> Response:
+    """Very large pages are passed on as they are."""
+    start = bytearray()
+    async for chunk in answer.body:
+        start += chunk
+        if len(start) > MOST_HTML:
+            return Response(answer.status, stream=_joined(bytes(start), answer.body), raw_headers=headers)
+    if start:  # HEAD has a length without a body
+        text = start.decode("utf-8", "surrogateescape")
+        body = (await asyncio.to_thread(rewritten, text, place.moved)).encode("utf-8", "surrogateescape")
+        headers = [(k, v) for k, v in headers if k.lower() != b"content-length"]
+        return Response(answer.status, body, raw_headers=[*headers, (b"content-length", str(len(body)).encode())])
+    return Response(answer.status, raw_headers=headers)
+
+
+async def _joined(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for chunk in rest:
+        yield chunk
 
 
 # ---------------------------------------------------------------------- WebSocket
