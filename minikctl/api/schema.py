@@ -200,7 +200,13 @@ def _struct(type_: Type, value: Obj, path: str, reading: _Reading) -> Obj:
         given = {name: given[name] for name in fields if name in given}
     for name, item in given.items():
         known = fields[name]
-        decoded = _value(known.type, item, f"{path}.{name}" if path else name, reading, type_)
+        at = f"{path}.{name}" if path else name
+        if known.ref in _SCHEMA_OR:
+            decoded = _schema_or(known.ref, item, at, reading, type_)
+            if decoded is None:
+                continue
+        else:
+            decoded = _value(known.type, item, at, reading, type_)
         if reading.zeros and known.omit_empty and not known.pointer and _is_empty(decoded, known):
             continue
         out[name] = decoded
@@ -210,6 +216,21 @@ def _struct(type_: Type, value: Obj, path: str, reading: _Reading) -> Obj:
                 out[known.name] = None if known.pointer else zero(known.type)
         out = {name: out[name] for name in fields if name in out}
     return out
+
+
+_SCHEMA = "apiextensions/v1.JSONSchemaProps"
+_SCHEMA_OR = (f"{_SCHEMA}OrArray", f"{_SCHEMA}OrBool")
+
+
+def _schema_or(ref: str, value: Any, path: str, reading: _Reading, owner: Type) -> Any:
+    """A schema, or a list of them (anything else counts as nothing); a schema, or a boolean."""
+    if isinstance(value, dict):
+        return _struct(get(_SCHEMA), value, path, reading)
+    if ref.endswith("OrBool"):
+        if not isinstance(value, bool):
+            raise DecodeError("boolean or JSON schema expected")
+        return value
+    return _value(f"[]{_SCHEMA}", value, path, reading, owner) if isinstance(value, list) else None
 
 
 def _is_empty(value: Any, known: Field) -> bool:

@@ -6,6 +6,7 @@ is served by all at once. Names are accepted with the write of the definition it
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from minikctl.api.crd.kinds import Convert
     from minikctl.apiserver.server import APIServer
 
+log = logging.getLogger("definitions")
 RESOURCE = "customresourcedefinitions"
 ACTOR = "kube-apiserver"
 SETTLED = 50_000_000
@@ -62,22 +64,26 @@ class Definitions:
         assert self._store is not None
         made: dict[str, tuple[Any, list[Kind]]] = {}
         for crd in self._store.glance(RESOURCE):
-            if not naming.is_established(crd):
-                continue
-            name = crd["metadata"]["name"]
-            terminating = condition_is(crd, naming.TERMINATING)
-            state = (crd["metadata"].get("uid"), crd["spec"], crd["status"].get("acceptedNames"), terminating)
-            known = self._made.get(name)
-            if known is not None and known[0] == state:
-                made[name] = known
-            else:
-                from minikctl.api.crd.kinds import kinds_of, rename
-
-                made[name] = (state, kinds_of(crd, self.converter(crd) if self.converter else rename))
+            try:
+                if naming.is_established(crd):
+                    made[crd["metadata"]["name"]] = self._entry(crd)
+            except Exception:  # a damaged definition must not take all others away
+                log.exception("%s cannot be served", crd["metadata"].get("name"))
         if made.keys() != self._made.keys() or any(made[n] is not self._made[n] for n in made):
             kinds = [k for _, group in made.values() for k in group]
             self._kinds = sorted(kinds, key=lambda k: (k.group, k.plural, version_rank(k.version)))
         self._made = made
+
+    def _entry(self, crd: Obj) -> tuple[Any, list[Kind]]:
+        """What the kinds depend on, and the kinds; those known already when nothing has changed."""
+        from minikctl.api.crd.kinds import kinds_of, rename
+
+        terminating = condition_is(crd, naming.TERMINATING)
+        state = (crd["metadata"].get("uid"), crd["spec"], crd["status"].get("acceptedNames"), terminating)
+        known = self._made.get(crd["metadata"]["name"])
+        if known is not None and known[0] == state:
+            return known
+        return state, kinds_of(crd, self.converter(crd) if self.converter else rename)
 
 
 class DefinitionHook:

@@ -42,7 +42,7 @@ Row = Callable[[Obj, datetime], list[Cell]]
 
 def table(columns: list[Obj]) -> tuple[tuple[Column, ...], Row]:
     """The columns of a version and the function that makes a row."""
-    shown = columns or [AGE]
+    shown = _readable(columns) or [AGE]
     heads = tuple(
         Column(
             c["name"],
@@ -59,6 +59,16 @@ def table(columns: list[Obj]) -> tuple[tuple[Column, ...], Row]:
         return [obj["metadata"].get("name"), *(_cell(kind, find(obj), now) for kind, find in finders)]
 
     return (NAME, *heads), row
+
+
+def _readable(columns: list[Obj]) -> list[Obj]:
+    """The columns up to the first whose path is none."""
+    for i, column in enumerate(columns):
+        try:
+            JSONPath(f"{{{column['jsonPath']}}}")
+        except JSONPathError:
+            return columns[:i]
+    return columns
 
 
 def _finder(path: str) -> Callable[[Obj], Any]:

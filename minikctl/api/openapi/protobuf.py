@@ -90,6 +90,7 @@ def document_v2(document: Obj) -> bytes:
 
 def _varint(value: int) -> bytes:
     out = bytearray()
+    value &= 0xFFFFFFFFFFFFFFFF  # negative numbers are written as large ones
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7

@@ -137,6 +137,9 @@ def _parts(version: Obj, at: dict[str, str], checked: dict[str, bool]) -> Errors
     return errors
 
 
+_SIMPLE_PATH = "must be a simple json path starting with ."
+
+
 def _scale(scale: Obj | None, at: str) -> Errors:
     """Where a custom resource keeps its replica counts."""
     errors: Errors = []
@@ -144,6 +147,8 @@ def _scale(scale: Obj | None, at: str) -> Errors:
         path = (scale or {}).get(field) or ""
         if scale is not None and not path:
             errors.append(field_required(f"{at}.{field}"))
+        elif scale is not None and not path.startswith("."):
+            errors.append(field_invalid(f"{at}.{field}", path, _SIMPLE_PATH))
         elif scale is not None and not path.startswith(below):
             errors.append(field_invalid(f"{at}.{field}", path, f"should be a json path under {below[:-1]}"))
     selector = (scale or {}).get("labelSelectorPath") or ""
@@ -162,8 +167,11 @@ def _column(column: Obj, at: str) -> Errors:
         errors.append(field_invalid(f"{at}.type", kind, f"must be one of {','.join(COLUMN_TYPES)}"))
     if form and form not in COLUMN_FORMATS:
         errors.append(field_invalid(f"{at}.format", form, f"must be one of {','.join(COLUMN_FORMATS)}"))
-    if not column.get("jsonPath"):
+    path = column.get("jsonPath") or ""
+    if not path:
         errors.append(field_required(f"{at}.JSONPath"))
+    elif not path.startswith("."):
+        errors.append(field_invalid(f"{at}.JSONPath", path, _SIMPLE_PATH))
     return errors
 
 
