@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from minikctl.api.errors import ApiError
+from tests.support.certificates import asked
 from tests.support.cluster import TestCluster
 
 
@@ -17,7 +18,7 @@ def storage_class(**parts: Any) -> dict[str, Any]:
     return named(provisioner="example.com/nfs", **parts)
 
 
-REQUEST = base64.b64encode(b"-----BEGIN CERTIFICATE REQUEST-----\nMA==\n-----END CERTIFICATE REQUEST-----\n").decode()
+REQUEST = asked("somebody")
 
 
 def csr(**spec: Any) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import condition
@@ -20,24 +18,13 @@ from minikctl.controllers.certificate_approval import CertificateApproval
 from minikctl.controllers.certificate_cleaner import CertificateCleaner
 from minikctl.controllers.certificate_signing import CertificateSigning
 from minikctl.util.clock import FakeClock
+from tests.support.certificates import asked
 from tests.support.cluster import TestCluster
 from tests.support.control_plane import ControlPlane
 
 CLIENT = "kubernetes.io/kube-apiserver-client"
 KUBELET = "kubernetes.io/kube-apiserver-client-kubelet"
 SERVING = "kubernetes.io/kubelet-serving"
-
-
-def asked(name: str, *groups: str, dns: tuple[str, ...] = ()) -> str:
-    """A request as `openssl req -new` makes it, base64 as in the object."""
-    words = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, g) for g in groups]
-    builder = x509.CertificateSigningRequestBuilder().subject_name(
-        x509.Name([*words, x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    )
-    if dns:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(d) for d in dns]), critical=False)
-    made = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
-    return base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def create(cluster: TestCluster, request: str, signer: str = CLIENT, name: str = "a", **spec: Any) -> dict[str, Any]:

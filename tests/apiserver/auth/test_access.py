@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.certificates import asked
 from tests.support.https import HTTPS
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -173,8 +174,6 @@ def test_an_aggregation_rule_asks_for_everything(https: HTTPS) -> None:
 
 
 def test_who_approves_must_be_allowed_to_for_the_signer(https: HTTPS) -> None:
-    from tests.controllers.test_certificate_signing import asked
-
     group, path = "certificates.k8s.io", "/apis/certificates.k8s.io/v1/certificatesigningrequests"
     own = rule("create get", "certificatesigningrequests", group)
     parts = rule("update", "certificatesigningrequests/approval certificatesigningrequests/status", group)
