@@ -6,7 +6,6 @@ is served by all at once. Names are accepted with the write of the definition it
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from minikctl.api.crd.kinds import Convert
     from minikctl.apiserver.server import APIServer
 
-log = logging.getLogger("definitions")
 RESOURCE = "customresourcedefinitions"
 ACTOR = "kube-apiserver"
 SETTLED = 50_000_000
@@ -68,7 +66,9 @@ class Definitions:
                 if naming.is_established(crd):
                     made[crd["metadata"]["name"]] = self._entry(crd)
             except Exception:  # a damaged definition must not take all others away
-                log.exception("%s cannot be served", crd["metadata"].get("name"))
+                import logging  # costs every command, and is needed by next to none
+
+                logging.getLogger("definitions").exception("%s cannot be served", crd["metadata"].get("name"))
         if made.keys() != self._made.keys() or any(made[n] is not self._made[n] for n in made):
             kinds = [k for _, group in made.values() for k in group]
             self._kinds = sorted(kinds, key=lambda k: (k.group, k.plural, version_rank(k.version)))
