@@ -91,11 +91,16 @@ def validate_status(obj: Obj, old: Obj) -> Errors:
 
 
 def _request_problem(encoded: str) -> str:
-    """Whether there is a PEM block that calls itself a request; the signer reads what is in it."""
     text = base64.b64decode(encoded)
-    if b"-----BEGIN CERTIFICATE REQUEST-----" in text and b"-----END CERTIFICATE REQUEST-----" in text:
-        return ""
-    return "unable to parse request: PEM block type must be CERTIFICATE REQUEST"
+    if b"-----BEGIN CERTIFICATE REQUEST-----" not in text or b"-----END CERTIFICATE REQUEST-----" not in text:
+        return "unable to parse request: PEM block type must be CERTIFICATE REQUEST"
+    from cryptography import x509
+
+    try:
+        signed = x509.load_pem_x509_csr(text).is_signature_valid
+    except ValueError as e:
+        return f"unable to parse request: {e}"
+    return "" if signed else "unable to parse request: its signature is not that of its own key"
 
 
 def signer_name(name: str, path: str) -> Errors:
