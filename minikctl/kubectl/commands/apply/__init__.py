@@ -8,7 +8,7 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import LAST_APPLIED, Obj, annotations_of, get_path, is_deleting, name
 from minikctl.client.protocol import DeleteOptions, WriteOptions
 from minikctl.kubectl import last_applied, requests, validation, visiting
-from minikctl.kubectl.applying import prune, server_side
+from minikctl.kubectl.applying import apply_set, prune, server_side
 from minikctl.kubectl.applying.patcher import Failed, Force, Patcher
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.commands.delete import DELETION_OPTIONS, cascade
@@ -129,11 +129,16 @@ class Apply:
         items = [_sorted(t.obj or {}) for t in targets]
         show(Typed({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items}), None)
 
-    def prune(self) -> None:
+    def prune(self, members: apply_set.ApplySet | None) -> None:
+        """Delete what is in no file any more: of a set, or of the allowed kinds. Raises ApiError, UsageError."""
         call = self.call
         if call.namespace_given:
             self.visited.namespaces.add(call.namespace)
-        for kind, obj in prune.surplus(call, self.visited, prune.allowed_kinds(call)):
+        if members is not None:
+            surplus = members.surplus(self.visited.uids)
+        else:
+            surplus = prune.surplus(call, self.visited, prune.allowed_kinds(call))
+        for kind, obj in surplus:
             if self.dry_run != CLIENT:
                 grace = call.flags.grace_period
                 options = DeleteOptions(
@@ -150,9 +155,11 @@ def run(call: Invocation) -> None:
         raise call.usage_error(f"Unexpected args: [{' '.join(call.args)}]")
     applier = Apply(call)
     visiting.require_files(call)
+    members = apply_set.of(call)
     if call.flags.prune:
         prune.allowed_kinds(call)
     _check(call, applier.dry_run)
+    _check_set(call, members)
     targets: list[Target] = []
     unreadable: list[Exception] = []
     for found in visiting.read(call, validate=validation.directive(call)):
@@ -161,6 +168,10 @@ def run(call: Invocation) -> None:
     problems: list[Exception] = [Aggregate(unreadable)] if unreadable else []
     if not targets and not problems:
         raise UsageError("no objects passed to apply")
+    pretend = applier.dry_run == CLIENT
+    if members is not None:
+        members.adopt(targets)
+        members.begin(targets, applier.options, pretend=pretend)
     for target in targets:
         try:
             applier.one(target)
@@ -169,7 +180,22 @@ def run(call: Invocation) -> None:
     visiting.raise_all(problems)
     applier.print_objects(targets)
     if call.flags.prune:
-        applier.prune()
+        applier.prune(members)
+    if members is not None:
+        members.finish(applier.options, pretend=pretend)
+
+
+def _check_set(call: Invocation, members: apply_set.ApplySet | None) -> None:
+    """Raises UsageError for what cannot stand beside --applyset."""
+    flags = call.flags
+    if members is None:
+        return
+    if not flags.prune:
+        raise UsageError("--applyset requires --prune")
+    members.validate()
+    for given, flag in ((flags.all, "all"), (flags.selector, "selector"), (flags.prune_allowlist, "prune-allowlist")):
+        if given:
+            raise UsageError(f"--{flag} is incompatible with --applyset")
 
 
 def _check(call: Invocation, dry_run: str) -> None:
@@ -189,9 +215,9 @@ def _check(call: Invocation, dry_run: str) -> None:
         (dry_run == SERVER and flags.force, "--dry-run=server cannot be used with --force"),
         (flags.all and flags.selector, "cannot set --all and --selector at the same time"),
         (flags.prune and flags.force, "--force cannot be used with --prune"),
-        (flags.prune and not flags.all and not flags.selector, unselected),
+        (flags.prune and not (flags.all or flags.selector or flags.applyset), unselected),
         (
-            flags.prune and flags.server_side,
+            flags.prune and flags.server_side and not flags.applyset,
             "--prune is in alpha and doesn't currently work on objects created by server-side apply",
         ),
         (flags.subresource and not flags.server_side, "--subresource can only be specified for --server-side"),
@@ -231,6 +257,7 @@ COMMAND = Command(
         ("Look before you leap", "apply -f web.yaml --dry-run=server"),
         ("The server merges, and reports conflicts", "apply --server-side -f web.yaml"),
         ("Delete what is labelled so and in the folder no more", "apply --prune -f manifests/ -l app=web"),
+        ("The same by a Secret that keeps track", "apply --prune --applyset=shop -n shop -f manifests/"),
     ),
     options=(
         *PRINT_OPTIONS,
@@ -244,6 +271,7 @@ COMMAND = Command(
         ALL,
         prune.PRUNE,
         prune.PRUNE_ALLOWLIST,
+        apply_set.APPLYSET,
         field_manager(server_side.CLIENT_MANAGER),
         Option("openapi-patch", BOOL, default=True, help="Make patches by the structure of kinds that is known."),
         Option("overwrite", BOOL, default=True, help="What the file says wins over what others changed."),
