@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
-from minikctl.api.apply import managers
+from minikctl.api.apply import fields, managers
 from minikctl.api.apply.managers import APPLY, UPDATE, Manager
 from minikctl.api.apply.shape import Shape, built_in, custom
+from minikctl.api.apply.typed import element_of
 from minikctl.api.errors import ApiError, bad_request, field_required, invalid
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, with_metadata
@@ -69,5 +73,54 @@ def apply(kind: Kind, live: Obj | None, config: Obj, ctx: Context, now: str, sub
         if config.get(field) != wanted:
             raise bad_request(f"{field} must be {wanted!r} in an apply patch, got {config.get(field)!r}")
     manager = _manager(kind, ctx, APPLY, subresource)
+    config = _settable(kind, config, subresource)
     obj, entries = managers.apply(shape_of(kind), live, config, manager, now, force=ctx.force)
     return _with(obj, entries)
+
+
+def undeclared(kind: Kind, config: Obj, unknown: Iterable[str]) -> ApiError:
+    """The refusal of a configuration with fields that its type does not have.
+
+    Without a reason, as Kubernetes: it takes its type converter's word for a failure of its own.
+    """
+    shown = [f"{_shown(shape_of(kind), config, path)}: field not declared in schema" for path in unknown]
+    text = shown[0] if len(shown) == 1 else "\n".join(["errors:", *(f"  {line}" for line in shown)])
+    metadata = config.get("metadata") or {}
+    where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
+    what = f"{kind.group}/{kind.version}, Kind={kind.kind}"
+    return ApiError(500, "", f"failed to create typed patch object ({where}; {what}): {text}")
+
+
+def _shown(shape: Shape, value: Any, path: str) -> str:
+    """`spec.containers[0].nope` as server-side apply writes it: `.spec.containers[name="c"].nope`."""
+    out: list[str] = []
+    for step in re.findall(r"\[\d+\]|[^.\[]+", path):
+        if step.startswith("[") and isinstance(value, list) and int(step[1:-1]) < len(value):
+            value = value[int(step[1:-1])]
+            element = element_of(shape, value)
+            if element is None:
+                return f".{path}"
+            shape = shape.item()
+            out.append(element)
+        else:
+            out.append(f"f:{step}")
+            value = value.get(step) if isinstance(value, dict) else None
+            shape = shape.child(step)
+    return fields.show(tuple(out))
+
+
+def _settable(kind: Kind, config: Obj, subresource: str) -> Obj:
+    """What can be set in this way: the status through /status alone, and nothing else through that.
+
+    Source: the GetResetFields of Kubernetes' strategies.
+    """
+    if not kind.has_status:
+        return config
+    if subresource != "status":
+        return {k: v for k, v in config.items() if k != "status"}
+    metadata = {k: v for k, v in (config.get("metadata") or {}).items() if k in _IDENTITY}
+    kept = {k: v for k, v in config.items() if k in ("apiVersion", "kind", "status")}
+    return {**kept, "metadata": metadata}
+
+
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")

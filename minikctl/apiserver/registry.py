@@ -342,7 +342,9 @@ class Registry:
 
         Merged is in the version of the request, stored in the one that is stored; the answer is what is stored.
         """
-        self.decode(kind, config, ctx)
+        self.decode(kind, config, ctx.with_(field_validation="Ignore"))
+        if unknown := (kind.decode(config) if kind.decode else schema.decode(kind.type, config)).unknown:
+            raise ownership.undeclared(kind, config, unknown)
         meta = config.get("metadata") or {}
         if meta.get("name") and meta["name"] != name:
             raise bad_request(f"the name of the object ({meta['name']}) does not match the name on the URL ({name})")
@@ -365,6 +367,9 @@ class Registry:
         if self.find(stored, namespace, name) is None:
             if subresource or wanted["metadata"].get("resourceVersion"):
                 raise not_found(kind.plural, kind.group, name)
+            if given := wanted["metadata"].get("uid"):
+                why = f"uid mismatch: the provided object specified uid {given}, and no existing object was found"
+                raise conflict(kind.plural, kind.group, name, why)
             try:
                 return self.create(stored, namespace, merged(None), quiet)
             except ApiError as e:

@@ -234,6 +234,8 @@ class APIServer:
         handler = self._handler(kind, subresource)
         if handler.get is None or handler.update is None:
             raise method_not_supported(f"{kind.plural}/{subresource}", kind.group, "patch")
+        if patch_type == patching.APPLY and handler.apply is not None and isinstance(patch, dict):
+            return handler.apply(self, kind, namespace, name, patch, ctx)
         shown = handler.get(self, kind, namespace, name, ctx)
         change = patching.changer(kind, patch_type, patch, lambda patched: patched)
         return handler.update(self, kind, namespace, name, change(shown), ctx)

@@ -263,7 +263,7 @@ def _yaml(data: bytes) -> Any:
     try:
         return yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as e:
-        raise bad_request(f"error decoding YAML: {e}") from None
+        raise bad_request(f"error decoding YAML: {' '.join(str(e).split())}") from None
 
 
 def _with_repeated(ctx: Context, data: bytes) -> Context:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Handler:
     """What a subresource answers. `resource` `*` serves every kind that lists the subresource.
 
-    get(api, kind, namespace, name, ctx); create and update take the request's object before ctx.
+    get(api, kind, namespace, name, ctx); create, update and apply (server-side) take the request's object before ctx.
     """
 
     resource: str
@@ -30,6 +30,7 @@ class Handler:
     get: Callable[[APIServer, Kind, str, str, Context], Obj] | None = None
     create: Callable[[APIServer, Kind, str, str, Obj, Context], Obj] | None = None
     update: Callable[[APIServer, Kind, str, str, Obj, Context], Obj] | None = None
+    apply: Callable[[APIServer, Kind, str, str, Obj, Context], Obj] | None = None
 
 
 @cache

@@ -68,6 +68,21 @@ def update(api: APIServer, kind: Kind, namespace: str, name: str, scale: Obj, ct
     return of(kind, api.registry.modify(kind, namespace, name, change, through, expect=version))
 
 
+def apply(api: APIServer, kind: Kind, namespace: str, name: str, config: Obj, ctx: Context) -> Obj:
+    """Server-side apply of a Scale: of the replica count, in the parent object. Raises ApiError Conflict, BadRequest."""
+    paths = _paths(kind)
+    if (config.get("apiVersion"), config.get("kind")) != ("autoscaling/v1", "Scale"):
+        raise bad_request("the apply patch of a scale must be an autoscaling/v1 Scale")
+    metadata = config.get("metadata") if isinstance(config.get("metadata"), dict) else {}
+    wanted: Obj = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {**(metadata or {})}}
+    if get_path(config, "spec", "replicas") is not None:
+        wanted = _with_replicas(wanted, paths.replicas.split("."), _replicas(name, config))
+    old = api.registry.get(kind, namespace, name)
+    shape = ("autoscaling", "v1", "Scale")
+    admission.admit(Attributes("UPDATE", kind, namespace, name, config, of(kind, old), ctx, "scale", gvk=shape), api)
+    return of(kind, api.registry.apply(kind, namespace, name, wanted, ctx.with_(subresource="scale")))
+
+
 def _replicas(name: str, scale: Obj) -> int:
     replicas = get_path(scale, "spec", "replicas", default=0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
@@ -87,4 +102,4 @@ def _with_replicas(old: Obj, steps: list[str], replicas: int) -> Obj:
     return new
 
 
-HANDLER = Handler("*", "scale", get=get, update=update)
+HANDLER = Handler("*", "scale", get=get, update=update, apply=apply)
