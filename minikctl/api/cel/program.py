@@ -31,9 +31,14 @@ _WORDS = (
     (re.compile(r"^No matching overloads found.*$", re.S), "no such overload"),
     (re.compile(r"^divide by zero$"), "division by zero"),
     (re.compile(r"^modulus by zero$"), "modulus by zero"),
+    (re.compile(r"^Iteration budget exceeded.*$", re.S), "operation cancelled: actual cost limit exceeded"),
 )
 """The runtime's errors in cel-go's words."""
 _CODE = re.compile(r"^[A-Z_]+: ")
+
+
+_RANGE = re.compile(r"\blists\s*\.\s*range\s*\((?:\s*(\d+)\s*\))?")
+LONGEST_RANGE = 10_000
 
 
 class CompileError(Exception):
@@ -81,12 +86,20 @@ def compile(expression: str, variables: Mapping[str, Any]) -> Program:  # noqa: 
 
 @lru_cache(maxsize=512)
 def _compile(expression: str, variables: tuple[tuple[str, Any], ...]) -> Program:
+    _check_ranges(expression)
     checker, runtime = _checker(variables), _runtime(tuple(name for name, _ in variables))
     try:
         checked = checker.compile(expression)
         return Program(expression, _name(checked.return_type()), runtime.deserialize(checked.serialize()))
     except RuntimeError as e:
         raise CompileError(_checker_words(str(e))) from None
+
+
+def _check_ranges(expression: str) -> None:
+    """`lists.range` makes its list at once, however long: only short ones are let through. Raises CompileError."""
+    for found in _RANGE.finditer(_STRINGS.sub("''", expression)):
+        if not found[1] or int(found[1]) > LONGEST_RANGE:
+            raise CompileError(f"ERROR: lists.range needs a number up to {LONGEST_RANGE} in its place")
 
 
 @lru_cache(maxsize=64)

@@ -174,6 +174,8 @@ def _evaluate(place: _Place, rule: Schema, program: cel.Program, bindings: dict[
     except cel.EvaluationError as e:
         if str(e).startswith("no such overload"):
             text = f"'{e}': call arguments did not match a supported operator, function or macro signature for rule: {shown}"
+        elif str(e).startswith("operation cancelled: actual cost limit exceeded"):
+            text = f"'{e}': no further validation rules will be run due to call cost exceeds limit for rule: {shown}"
         else:
             text = f"{e} evaluating rule: {shown}"
         return _invalid(place, text)
