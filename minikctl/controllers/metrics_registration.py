@@ -17,6 +17,16 @@ METRICS_API: Obj = {
     "metadata": {"name": "v1beta1.metrics.k8s.io"},
     "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100},
 }
+READERS: Obj = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {
+        "name": "system:aggregated-metrics-reader",
+        "labels": {f"rbac.authorization.k8s.io/aggregate-to-{r}": "true" for r in ("admin", "edit", "view")},
+    },
+    "rules": [{"apiGroups": ["metrics.k8s.io"], "resources": ["pods", "nodes"], "verbs": ["get", "list", "watch"]}],
+}
+"""Whoever may look at pods may look at what they use."""
 LOCAL = {"type": "Available", "status": "True", "reason": "Local", "message": "Local APIServices are always available"}
 
 
@@ -35,15 +45,22 @@ class MetricsRegistrationController(Controller):
 
     def sync(self, object_key: str) -> float | None:
         """Once: who deletes it later wants no metrics."""
-        try:
-            made = self.client.create("apiservices", METRICS_API)
+        made = self._create("apiservices", METRICS_API)
+        if made is not None:
             condition = {**LOCAL, "lastTransitionTime": made["metadata"]["creationTimestamp"]}
             self.client.update("apiservices", {**made, "status": {"conditions": [condition]}}, subresource="status")
+        self._create("clusterroles", READERS)
+        self.done = True
+        return None
+
+    def _create(self, word: str, obj: Obj) -> Obj | None:
+        """None when it is there already."""
+        try:
+            return self.client.create(word, obj)
         except ApiError as e:
             if e.reason != "AlreadyExists":
                 raise
-        self.done = True
-        return None
+            return None
 
 
 def is_real(node: Obj) -> bool:

@@ -276,3 +276,13 @@ def test_a_zone_of_its_own_field() -> None:
     assert found.latest == at("02T00:00:00")
     made_ = jobs.job(obj, at("02T00:00:00"))
     assert annotations_of(made_)[jobs.SCHEDULED_AT] == "2026-03-02T09:00:00+09:00"
+
+
+def test_a_zone_that_this_machine_does_not_know(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    from minikctl.api import cron
+
+    create(plane, cron_job(timeZone="Asia/Tokyo", suspend=True))
+    monkeypatch.setattr(cron, "known_zone", lambda _name: False)
+    plane.cluster.client.patch(CRON, "hello", {"spec": {"suspend": False}}, "default", patch_type="merge")
+    plane.settle(120)
+    assert not made(plane) and "UnknownTimeZone" in reasons(plane)

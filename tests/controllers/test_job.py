@@ -436,3 +436,43 @@ def test_orphans_are_adopted_with_a_finalizer(plane: ControlPlane) -> None:
     assert name(pod) == "mine" and pod["metadata"]["finalizers"] == [TRACKING]
     finish(plane, pod)
     assert ended(plane) == "Complete: CompletionsReached"
+
+
+def test_a_cache_of_jobs_that_is_behind_costs_no_pod_its_finalizer(plane: ControlPlane) -> None:
+    create(plane, job())
+    (pod,) = pods(plane)
+    controller: Any = plane.controllers[0]
+    controller.owners._objects.clear()
+    controller.sync(f"orphan:default/{name(pod)}")
+    assert pods(plane)[0]["metadata"]["finalizers"] == [TRACKING]
+
+
+def test_pods_of_a_large_job_that_end_together_are_counted_together(plane: ControlPlane) -> None:
+    create(plane, job(completions=40, parallelism=20))
+    controller: Any = plane.controllers[0]
+    real, statuses = controller.client.update, []
+
+    def update(*args: Any, **more: Any) -> Obj:
+        statuses.append(args[1]["status"])
+        done: Obj = real(*args, **more)
+        return done
+
+    controller.client.update = update
+    assert plane.kubelet
+    for pod in active(plane):
+        plane.kubelet.finish(pod)
+        plane.hub.pump()
+        controller.drain()
+    plane.settle()
+    assert get(plane)["status"]["succeeded"] == 20 and 0 < len(statuses) <= 4
+
+
+def test_an_indexed_job_larger_than_one_batch(plane: ControlPlane) -> None:
+    create(plane, indexed(30, parallelism=15))
+    while not ended(plane):
+        assert plane.kubelet
+        for pod in active(plane):
+            plane.kubelet.finish(pod)
+        plane.settle()
+    assert get(plane)["status"]["completedIndexes"] == "0-29" and get(plane)["status"]["succeeded"] == 30
+    plane.assert_at_rest()

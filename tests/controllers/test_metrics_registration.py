@@ -23,6 +23,8 @@ def test_which_nodes_are_real(plane_of: MakePlane, runtime: str, real: bool) -> 
     plane.settle()
     found = plane.cluster.client.list("apiservices")["items"]
     assert len(found) == real and all(condition_is(f, "Available") for f in found)
+    roles = plane.cluster.client.list("clusterroles")["items"]
+    assert [r["metadata"]["name"] for r in roles] == ["system:aggregated-metrics-reader"] * real
     assert (plane.cluster.client.kind("pods.metrics.k8s.io") is not None) is real
     plane.assert_at_rest()
 

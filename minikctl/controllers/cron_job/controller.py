@@ -115,6 +115,11 @@ class CronJobController(Controller):
         cron_job, now = turn.cron_job, turn.now
         if is_deleting(cron_job) or cron_job["spec"].get("suspend"):
             return None
+        zone = cron_job["spec"].get("timeZone")
+        if zone and not cron.known_zone(zone):  # this machine may know fewer zones than the one that accepted it
+            text = f'invalid timeZone: "{zone}": unknown time zone {zone}'
+            self.recorder.warning(cron_job, "UnknownTimeZone", text)
+            return None
         try:
             schedule = timing.schedule_of(cron_job)
         except cron.ScheduleError as e:
