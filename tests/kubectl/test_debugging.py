@@ -121,7 +121,7 @@ def test_a_custom_profile():
     assert made["env"] == [{"name": "A", "value": "1"}]
     assert made["securityContext"] == {"capabilities": {"add": ["SYS_TIME"]}}
     with pytest.raises(UsageError, match="error creating three way patch to add debug container"):
-        debugging.ephemeral_container(a_pod(), wanted(container="m", custom={"env": {"$patch": "nonsense"}})[0])
+        debugging.ephemeral_container(a_pod(), wanted(container="m", custom={"resources": {"$patch": "nonsense"}})[0])
 
 
 def test_a_copy_with_a_new_container():
