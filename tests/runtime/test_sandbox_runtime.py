@@ -100,6 +100,11 @@ def test_other_processes_are_out_of_reach(node: Node) -> None:
     assert said(node, f"kill -9 {os.getpid()} 2>/dev/null || echo nobody there") == ["nobody there"]
 
 
+def test_python_with_its_own_libraries(node: Node) -> None:
+    container = node.run("python3", "-c", "import json, ssl, sqlite3; print(ssl.OPENSSL_VERSION[:7])", image="python")
+    assert node.ended(container).exit_code == 0 and node.log(container) == ["stdout F OpenSSL"]
+
+
 def test_programs_that_are_not_there(node: Node) -> None:
     with pytest.raises(StartFailure, match=r'exec: "nosuch": executable file not found in \$PATH'):
         node.run("nosuch")

@@ -123,8 +123,8 @@ def _script(program: Program, name: str) -> str:
     lines = ["#!/bin/sh"]
     if program.script is not None:
         lines.append(f"export {ROOT}=/ {IMAGE}={shlex.quote(name)}")
-        if sysconfig.get_config_var("Py_ENABLE_SHARED") and words[0].startswith(OWN):
-            lines.append(f"export LD_LIBRARY_PATH={OWN}/python/lib")
+    if sysconfig.get_config_var("Py_ENABLE_SHARED") and words[0].startswith(OWN):
+        lines.append(f"export LD_LIBRARY_PATH={OWN}/python/lib")  # its own is written into it as it is on the host
     return "\n".join([*lines, f'exec {shlex.join(words)} "$@"', ""])
 
 
