@@ -150,7 +150,8 @@ def _apply(place: _Place, rules: list[Schema]) -> list[FieldError]:
 
 def _with_old(place: _Place, rule: Schema, bindings: dict[str, Any]) -> dict[str, Any]:
     absent = place.old in (ABSENT, None)
-    old = None if absent else types.to_cel(place.schema, place.old, root=place.root)
+    before = None if absent else correlation.aligned(place.schema, place.old, place.value)
+    old = types.to_cel(place.schema, before, root=place.root)
     return {**bindings, "oldSelf": optional(old, absent=absent) if rule.get("optionalOldSelf") else old}
 
 

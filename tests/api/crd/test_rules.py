@@ -206,3 +206,24 @@ def test_no_old_self_where_nothing_can_be_matched() -> None:
 )  # fmt: skip
 def test_names_are_escaped(name: str, escaped: str) -> None:
     assert types.escape(name) == escaped
+
+
+def test_the_order_of_sets_and_maps_means_nothing_to_transitions() -> None:
+    same = {"rule": "self.s == oldSelf.s && self.m == oldSelf.m", "message": "changed"}
+    items = {
+        "type": "object",
+        "properties": {"k": STRING, "s": {"type": "array", "items": INT, "x-kubernetes-list-type": "set"}},
+    }
+    schema = spec_schema(
+        same,
+        s={"type": "array", "items": STRING, "x-kubernetes-list-type": "set"},
+        m={"type": "array", "items": items, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"]},
+        a={"type": "array", "items": STRING},
+    )
+    old = {"s": ["a", "b"], "m": [{"k": "x", "s": [1, 2]}, {"k": "y"}]}
+    turned = {"s": ["b", "a"], "m": [{"k": "y"}, {"k": "x", "s": [2, 1]}]}
+    assert errors(schema, turned, old) == []
+    for other in ({**turned, "s": ["a", "c"]}, {**turned, "m": [{"k": "y"}]}, {**turned, "s": ["a"]}):
+        assert errors(schema, other, old) == ["spec: Invalid value: changed"]
+    atomic = spec_schema({"rule": "self.a == oldSelf.a", "message": "changed"}, a={"type": "array", "items": STRING})
+    assert errors(atomic, {"a": ["b", "a"]}, {"a": ["a", "b"]}) == ["spec: Invalid value: changed"]
