@@ -243,10 +243,12 @@ def contained(wanted: Any, live: Any) -> bool:
     """Everything wanted is there; lists of named things may have more."""
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(k in live and contained(v, live[k]) for k, v in wanted.items())
-    if isinstance(wanted, list) and wanted and isinstance(wanted[0], dict):
+    if isinstance(wanted, list) and wanted and all(isinstance(w, dict) for w in wanted):
         key = "containerPort" if "containerPort" in wanted[0] else "name"
         return all(any(e.get(key) == w[key] and contained(w, e) for e in live) for w in wanted)
-    return bool(wanted == live) or (isinstance(wanted, list) and all(w in live for w in wanted))
+    return bool(wanted == live) or (
+        isinstance(wanted, list) and isinstance(live, list) and all(w in live for w in wanted)
+    )
 
 
 @quick
