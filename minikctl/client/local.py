@@ -8,7 +8,6 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from minikctl import KUBERNETES_VERSION
 from minikctl.api.errors import ApiError, no_such_resource
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
@@ -262,8 +261,9 @@ class LocalClient:
         return in_process.get(self.api, self.user, path)
 
     def version(self) -> Obj:
-        major, minor, _ = KUBERNETES_VERSION[1:].split(".")
-        return {"major": major, "minor": minor, "gitVersion": KUBERNETES_VERSION}
+        from minikctl.apiserver.version import version_info
+
+        return version_info()
 
     def on_warning(self, handler: Callable[[str], None]) -> None:
         self._warned = handler

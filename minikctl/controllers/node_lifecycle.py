@@ -13,6 +13,7 @@ the cluster that is ill, and there is nowhere to go. Source: Kubernetes `pkg/con
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, condition, find_condition, is_deleting, name, namespace, timestamp
@@ -56,13 +57,20 @@ class NodeLifecycleController(Controller):
 
     def _node_updated(self, old: Obj, new: Obj) -> None:
         if taints.any_ready([old]) != taints.any_ready([new]):
-            self._all(new)  # evictions may begin everywhere, or must stop
+            self._ready_changed(new)
         elif _concerns(old) != _concerns(new):
             self.queue.add(name(new), cause_of(new))
 
+    def _ready_changed(self, node: Obj) -> None:
+        """While hardly any node is ready, evictions may begin everywhere, or must stop."""
+        self.queue.add(name(node), cause_of(node))
+        ready = (n for n in self.nodes.list() if taints.any_ready([n]))
+        if len(list(islice(ready, 3))) < 3:
+            self._all(node)
+
     def _node_gone(self, node: Obj) -> None:
         self._signs.pop(name(node), None)
-        self._all(node)
+        self._ready_changed(node)
 
     def _all(self, because: Obj) -> None:
         for node in self.nodes.list():

@@ -15,7 +15,6 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Any, Protocol
 
-from minikctl import KUBERNETES_VERSION
 from minikctl.api.errors import ApiError, method_not_allowed, no_such_resource
 from minikctl.api.kind import Kind
 from minikctl.apiserver.cache import WatchCache
@@ -33,6 +32,7 @@ from minikctl.apiserver.http.resources import Resources
 from minikctl.apiserver.http.routing import BadPath, Target
 from minikctl.apiserver.request import User
 from minikctl.apiserver.server import APIServer
+from minikctl.apiserver.version import version_info
 from minikctl.util.jsonio import indented
 
 log = logging.getLogger("apiserver")
@@ -221,25 +221,6 @@ class Application:
         if request.flag("verbose"):
             text = "".join(f"[+]{c} ok\n" for c in checks) + f"{head} check passed\n"
         return Response(200, text.encode(), "text/plain; charset=utf-8")
-
-
-def version_info() -> dict[str, str]:
-    """/version: what client libraries read to know what they talk to."""
-    import platform
-
-    major, minor, _ = KUBERNETES_VERSION[1:].split(".")
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    return {
-        "major": major,
-        "minor": minor,
-        "gitVersion": KUBERNETES_VERSION,
-        "gitCommit": "",
-        "gitTreeState": "clean",
-        "buildDate": "1970-01-01T00:00:00Z",
-        "goVersion": "none",
-        "compiler": "cpython",
-        "platform": f"{platform.system().lower()}/{machine}",
-    }
 
 
 async def _lifespan(receive: Any, send: Send) -> None:

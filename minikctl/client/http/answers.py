@@ -51,8 +51,6 @@ def failure(method: str, code: int, body: bytes) -> ApiError:
         status = None
     if isinstance(status, dict) and status.get("kind") == "Status" and status.get("apiVersion") == "v1":
         error = ApiError.from_status({**status, "code": status.get("code") or code})
-        if code == 401 and error.reason == "Unauthorized":
-            error.message = _GENERIC[401][1]  # whatever the server says, client-go says this
         error.metadata = status.get("metadata") or {}
         return error
     if code in _GENERIC:
