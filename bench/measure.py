@@ -237,12 +237,16 @@ def memory() -> Iterator[Figure]:
         made.run("create", "deployment", "web", "--image=nginx", "--replicas=3")
         made.run("rollout", "status", "deployment/web", "--timeout=60s")
         components = json.loads(made.run("cluster", "status", "-o", "json"))["components"]
-        total = shared = 0.0
+        total = shared = together = 0.0
         for component in components:
             resident, private = _memory(component["pid"])
+            together += resident
             total, shared = total + private, max(shared, resident - private)
             yield Figure(f"memory of {component['name']}", f"{resident:.0f} MB, {private:.0f} MB of its own")
-        yield Figure("memory together", f"{total + shared:.0f} MB", "≤ 120 MB", "", total + shared <= 120)
+        yield Figure(
+            "memory together, what is shared counted each time", f"{together:.0f} MB", "≤ 120 MB", "", together <= 120
+        )
+        yield Figure("memory together, what is shared counted once", f"{total + shared:.0f} MB")
         idle = cpu_at_rest([c["pid"] for c in components])
         yield Figure("CPU at rest, all processes", f"{idle * 100:.1f} %")
 

@@ -23,19 +23,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("cluster")
 
 
-def preload() -> None:
-    """Import in the parent what the children need: they start in milliseconds and share the memory."""
+def preload(agents: int) -> None:
+    """Import in the parent what several children need: they start in milliseconds and share the memory. What only one
+    of them needs (controllers, the scheduler, the HTTPS server) is imported there, at the same time as the others'."""
     from importlib import import_module
 
     from minikctl.api.kinds import all_kinds
-    from minikctl.controllers.manager import controller_classes
-    from minikctl.scheduler.plugins import all_plugins
 
-    for module in ("apiserver.hand_edits", "kubelet.agent", "scheduler.scheduler", "apiserver.hub", "client.local"):
+    for module in ("apiserver.hub", "client.local", *(("kubelet.agent",) if agents > 1 else ())):
         import_module(f"minikctl.{module}")
     all_kinds()
-    controller_classes()
-    all_plugins()
 
 
 def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int, listener: socket.socket) -> None:

@@ -346,7 +346,7 @@ def main(argv: list[str] | None = None) -> int:
             raise EnvironmentProblem(f"a supervisor is running already, pid {other.pid}")
         _end_leftovers(state_dir)
         listener = _listen(cluster)
-        components.preload()
+        components.preload(len(layout.components(cluster)) - 2)
         prepare(state_dir, cluster)
         _ensure_certificates(state_dir)
         supervisor = Supervisor(state_dir, cluster, listener)
