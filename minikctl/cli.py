@@ -26,6 +26,10 @@ from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, Failure, U
 EXPECTED = (ApiError, UsageError, EnvironmentProblem, Aggregate)
 
 
+SIGPIPE = 141
+"""The exit code that shells give for a program that nobody reads any more."""
+
+
 class LazyCommand(TyperCommand):
     """A command found by `dispatch`; its flags are read when it is invoked."""
 
@@ -56,6 +60,13 @@ class LazyGroup(TyperGroup):
         return LazyCommand(found) if found else None
 
     def invoke(self, ctx: Any) -> int:
+        try:
+            return self._run(ctx)
+        except BrokenPipeError:  # Click would end the process here
+            _silence(ctx.obj)
+            raise Exit(SIGPIPE) from None
+
+    def _run(self, ctx: Any) -> int:
         found, rest = _route(ctx.args, ctx.obj)
         if found is None:
             from minikctl.kubectl.help import show_root_help
@@ -115,7 +126,7 @@ def run(argv: Sequence[str], env: Environment) -> int:
         return 130
     except BrokenPipeError:
         _silence(env)
-        return 141
+        return SIGPIPE
     except RecursionError as e:
         env.stderr.write(f"error: the input is nested too deeply: {e}\n")
         return 1
@@ -176,5 +187,5 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
-        code = code or 141
+        code = code or SIGPIPE
     os._exit(code)

@@ -46,6 +46,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             marks=pytest.mark.skipif(not PORT_80, reason="an ordinary user may not listen on port 80 here"),
         ),
         ("replicationcontroller", ["replication-controller  Created pod: hello-"]),
+        ("scheduling", ["found no node", "node/special added", "Preempted by pod", "was given special"]),
+        ("storage", ["pod/reader condition met", "by-hand   5Gi"]),
     ],
 )
 def test_walkthrough(daemon: Daemon, tmp_path: Path, example: str, shown: list[str]) -> None:
