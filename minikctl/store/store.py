@@ -134,6 +134,8 @@ class Store:
         except FileNotFoundError:
             return None
         except OSError as e:
+            if e.errno == errno.ENAMETOOLONG:  # nothing can be called so, and nothing is
+                return None
             raise CorruptObject(path, key, e.strerror or "cannot be read") from None
         try:
             obj = loads(data)
@@ -151,7 +153,9 @@ class Store:
             folder, at = stack.pop()
             try:
                 entries = list(os.scandir(folder))
-            except (FileNotFoundError, NotADirectoryError):
+            except OSError as e:
+                if e.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                    raise
                 continue
             for entry in entries:
                 name = entry.name

@@ -264,3 +264,11 @@ def test_a_directory_that_must_be_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         store.create("pods/default/a", {"metadata": {}}, actor="test")
     assert not root.exists()
+
+
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    """Somebody asks for a namespace of 300 letters: there is none."""
+    store = Store(tmp_path / "state")
+    store.current_rv()
+    long = "x" * 300
+    assert store.get(f"pods/{long}/web") is None and store.keys(f"pods/{long}") == []
