@@ -18,7 +18,7 @@ from minikctl.controllers.persistent_volume.claims import ClaimSync
 from minikctl.controllers.persistent_volume.volumes import VolumeSync
 
 CLAIM, VOLUME = "claim:", "volume:"
-BY_CLAIM = "claim"
+BY_CLAIM, BY_VOLUME = "claim", "volume"
 
 
 def by_claim(pod: Obj) -> list[str]:
@@ -31,8 +31,14 @@ class PersistentVolumeController(Controller):
 
     def setup(self) -> None:
         self._said: dict[str, tuple[str, str]] = {}
+        self._stored_claims = self.watch(
+            "persistentvolumeclaims",
+            self._claim_changed,
+            on_delete=self._claim_gone,
+            indexers={BY_VOLUME: lambda claim: [claim["spec"].get("volumeName") or ""]},
+        )
+        self.claims = AssumeCache(self._stored_claims)
         self.volumes = AssumeCache(self.watch("persistentvolumes", self._volume_changed))
-        self.claims = AssumeCache(self.watch("persistentvolumeclaims", self._claim_changed, on_delete=self._claim_gone))
         self.classes = self.watch("storageclasses", self._class_changed)
         self.pods = self.informers.informer("pods", indexers={BY_CLAIM: by_claim})
         self._claim_sync, self._volume_sync = ClaimSync(self), VolumeSync(self)
@@ -45,9 +51,9 @@ class PersistentVolumeController(Controller):
         ref = volume["spec"].get("claimRef")
         if ref is not None:
             self.queue.add(f"{CLAIM}{ref.get('namespace', '')}/{ref.get('name', '')}", cause)
-            return
-        for claim in self.claims.list(lambda c: c["spec"].get("volumeName") in (None, "", name(volume))):
-            self.queue.add(CLAIM + key(claim), cause)
+        for asked in (name(volume), "") if ref is None else (name(volume),):
+            for claim in self._stored_claims.by_index(BY_VOLUME, asked):
+                self.queue.add(CLAIM + key(claim), cause)
 
     def _claim_changed(self, claim: Obj) -> None:
         self.queue.add(CLAIM + key(claim), cause_of(claim))
@@ -62,7 +68,7 @@ class PersistentVolumeController(Controller):
             self.queue.add(VOLUME + claim["spec"]["volumeName"], cause_of(claim))
 
     def _class_changed(self, storage: Obj) -> None:
-        for claim in self.claims.list(lambda c: not c["spec"].get("volumeName")):
+        for claim in self._stored_claims.by_index(BY_VOLUME, ""):
             self.queue.add(CLAIM + key(claim), cause_of(storage))
 
     def sync(self, object_key: str) -> float | None:
