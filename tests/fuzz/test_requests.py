@@ -27,7 +27,7 @@ from tests.support.cluster import TestCluster
 from tests.support.http import Open
 from tests.support.populated import OBJECTS
 
-COUNT = int(os.environ.get("MINIKCTL_FUZZ") or 400)
+COUNT = int(os.environ.get("MINIKCTL_FUZZ") or 250)
 PATIENCE = 10.0
 STREAM_SECONDS = 0.01
 """For how long streams are listened to."""
