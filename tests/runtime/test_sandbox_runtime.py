@@ -133,6 +133,13 @@ def test_its_first_process_gets_the_signal_and_may_ignore_it(node: Node) -> None
     assert node.ended(deaf).exit_code == 137  # process 1 without a handler, as in every container
 
 
+def test_a_signal_waits_for_its_handler(node: Node) -> None:
+    script = "sleep 0.2; trap 'echo heard; exit 0' TERM; while :; do sleep 0.02; done"
+    container = node.run("sh", "-c", script)
+    node.runtime.stop_container(container, 30)
+    assert node.ended(container).exit_code == 0 and node.log(container) == ["stdout F heard"]
+
+
 def test_exec_joins(node: Node) -> None:
     container = node.run("sh", "-c", "cd /tmp; touch mine; exec sleep 100")
     until(lambda: node.runtime.exec_sync(container, ["ls", "/tmp"], 5).output == b"mine\n")

@@ -124,6 +124,10 @@ class Container:
         """The container's own first process, which gets its signals; None before it runs."""
         return self.folder.process("main")
 
+    def hears(self, main: proc.Process, number: int) -> bool:
+        """Whether a signal would have an effect now, or will not have one however long one waits."""
+        return True
+
     # ------------------------------------------------------------------ beginning
 
     def launch(self, presence: Path, now: datetime) -> None:
@@ -289,7 +293,7 @@ class Container:
         if self.state != RUNNING:
             return
         main = self.main_process()
-        if main is not None:
+        if main is not None and (not attempts or self.hears(main, number)):
             proc.send(main, number)
         elif attempts:
             self._loop.later(0.01, lambda: self.signal_main(number, attempts - 1))

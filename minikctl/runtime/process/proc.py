@@ -144,6 +144,22 @@ def marked(mark: str, processes: dict[int, Stat], *, prefix: bool = False) -> li
     return found
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    try:
+        status = _read(f"/proc/{pid}/status")
+    except OSError:
+        return False
+    start = status.find(b"\nSigCgt:")
+    mask = int(status[start + 8 : status.find(b"\n", start + 1)].strip() or b"0", 16) if start >= 0 else 0
+    return bool(mask & 1 << (number - 1))
+
+
+def age(process: Process) -> float:
+    """Seconds since it was started."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.started / CLOCK_TICK
+
+
 def send(process: Process, number: int) -> bool:
     """Signal this very process; False when it is gone or not ours."""
     try:

@@ -14,6 +14,8 @@ ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 # The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
 _WITH_ARGUMENTS = 'exec 9<"$1/bwrap.args"; [ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"; shift; exec "$@"'
+TIME_FOR_HANDLERS = 0.5
+"""Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _LOADER = "LD_"
 """Variables that would change what happens on our side of the door."""
 
@@ -46,6 +48,11 @@ class SandboxContainer(Container):
         setting = ["env", *awkward] if awkward else []
         join = command.joining(main.pid, self.run.working_dir)
         return [*join, *limits, *setting, *argv], str(self.folder.path), env
+
+    def hears(self, main: proc.Process, number: int) -> bool:
+        """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
+        moment to get one: else the whole grace period would pass before it is killed."""
+        return proc.catches(main.pid, number) or proc.age(main) > TIME_FOR_HANDLERS
 
     def main_process(self) -> proc.Process | None:
         """The first process in the container's PID namespace: bubblewrap's only child, once it is no longer bubblewrap."""
