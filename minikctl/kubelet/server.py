@@ -269,6 +269,10 @@ def _attach(kubelet: Kubelet, request: Request) -> Begun:
     return lambda connection: _relay(session, connection, with_exit_code=False)
 
 
+LINGER = 5.0
+"""Seconds in which a client is to close its side, once it has been told how its session ended."""
+
+
 def _relay(session: Session, connection: FrameSocket, *, with_exit_code: bool) -> None:
     """Pass on what both sides say, until the session ends or the client is gone."""
 
@@ -285,12 +289,16 @@ def _relay(session: Session, connection: FrameSocket, *, with_exit_code: bool) -
                     session.resize(int(size["Width"]), int(size["Height"]))
         session.close()
 
-    threading.Thread(target=listen, name="kubelet-stdin", daemon=True).start()
+    listener = threading.Thread(target=listen, name="kubelet-stdin", daemon=True)
+    listener.start()
     try:
         while (part := session.read()) is not None:
             connection.send(*part)
         code = session.exit_code() if with_exit_code else 0
         connection.send(ERROR, json.dumps(exit_status(code)).encode())
+        # A client that is still sending must be able to: a refused byte could cost it the answer that it has not read.
+        connection.finish()
+        listener.join(LINGER)
     finally:
         session.close()
 

@@ -94,6 +94,11 @@ class FrameSocket:
     def fileno(self) -> int:
         return self._sock.fileno()
 
+    def finish(self) -> None:
+        """Nothing more comes from here; what the other side sends can still be read."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
     def hang_up(self) -> None:
         """Have both sides see the end; `recv` of another thread returns."""
         with contextlib.suppress(OSError):
