@@ -150,7 +150,9 @@ def test_job(start: Start, seed: int, mode: str) -> None:
     if mode == "Indexed":
         assert job["status"]["completedIndexes"] == "0-5" and job["status"]["succeeded"] == 6
     else:
-        assert 6 <= job["status"]["succeeded"] <= len(trouble.succeeded)  # one that is suspended may just have succeeded
+        assert (
+            6 <= job["status"]["succeeded"] <= len(trouble.succeeded)
+        )  # one that is suspended may just have succeeded
     assert not any(TRACKING in (p["metadata"].get("finalizers") or []) for p in trouble.pods())
     trouble.plane.assert_at_rest()
 
