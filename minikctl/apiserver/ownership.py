@@ -81,14 +81,15 @@ def apply(kind: Kind, live: Obj | None, config: Obj, ctx: Context, now: str, sub
 def undeclared(kind: Kind, config: Obj, unknown: Iterable[str]) -> ApiError:
     """The refusal of a configuration with fields that its type does not have.
 
-    Without a reason, as Kubernetes: it takes its type converter's word for a failure of its own.
+    Without a reason, as Kubernetes, which takes its type converter's word for a failure of its own and answers 500. The
+    configuration is what is wrong, so it is 422 here; clients print the same.
     """
     shown = [f"{_shown(shape_of(kind), config, path)}: field not declared in schema" for path in unknown]
     text = shown[0] if len(shown) == 1 else "\n".join(["errors:", *(f"  {line}" for line in shown)])
     metadata = config.get("metadata") or {}
     where = f"{metadata.get('namespace') or ''}/{metadata.get('name') or ''}"
     what = f"{kind.group}/{kind.version}, Kind={kind.kind}"
-    return ApiError(500, "", f"failed to create typed patch object ({where}; {what}): {text}")
+    return ApiError(422, "", f"failed to create typed patch object ({where}; {what}): {text}")
 
 
 def _shown(shape: Shape, value: Any, path: str) -> str:

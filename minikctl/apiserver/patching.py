@@ -80,7 +80,7 @@ def _strategic(kind: Kind, old: Obj, patch: Obj, decode: Callable[[Obj], Obj]) -
     except strategic.ListOfLists:
         raise unprocessable() from None
     except strategic.PatchError as e:
-        raise ApiError(500, "", str(e)) from None
+        raise ApiError(422, "", str(e)) from None  # Kubernetes says 500; but it is the patch that is wrong
     except schema.DecodeError as e:
         why = str(e)
         if " of type " in why:  # the server converts here without Go's JSON decoder, which words it differently

@@ -33,7 +33,7 @@ def test_containers_are_merged_by_name(cluster: TestCluster) -> None:
         ({"containers": [[]]}, 422, "Invalid", "the server rejected our request due to an error in our request"),
         (
             {"containers": [{"image": "x"}]},
-            500,
+            422,
             "",
             "map: map[image:x] does not contain declared merge key: name",
         ),

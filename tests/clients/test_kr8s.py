@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,24 @@ def test_pods(api: Any, namespace: str) -> None:
     eventually(lambda: list(pod.logs()) == ["started"])
     done = pod.exec(["sh", "-c", "echo out; echo err >&2"])
     assert (done.stdout, done.stderr, done.returncode) == (b"out\n", b"err\n", 0)
+    pod.delete(grace_period=0)
+
+
+def fetched(url: str) -> bytes:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+            return bytes(answer.read())
+    except OSError:
+        return b""  # it is Running before it listens
+
+
+def test_port_forward(api: Any, namespace: str) -> None:
+    spec = {"containers": [{"name": "w", "image": "nginx:1.27"}]}
+    pod = Pod({"metadata": {"name": "web", "namespace": namespace}, "spec": spec}, api=api)
+    pod.create()
+    pod.wait("condition=Ready", timeout=60)
+    with pod.portforward(80) as port:
+        eventually(lambda: b"nginx" in fetched(f"http://127.0.0.1:{port}/"), timeout=30, step=0.2)
     pod.delete(grace_period=0)
 
 
