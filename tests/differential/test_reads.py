@@ -10,6 +10,7 @@ from tests.differential.conftest import Doors, shown
 
 READS = """
 get pods,deploy,rs,svc -A
+plugin list
 get pods -o json
 get pods -o yaml
 get pods -o name
@@ -368,12 +369,10 @@ version --client -o nope
 get pods --sort-by={.nope}
 """
 CONFIG = """
-config view
 config get-contexts nope
 config use-context nope
 config view -o jsonpath={.contexts[0].name}
 config current-context
-config get-contexts
 config get-contexts -o name
 config get-clusters
 config get-users

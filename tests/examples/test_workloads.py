@@ -61,7 +61,7 @@ def test_walkthrough(daemon: Daemon, tmp_path: Path, example: str, shown: list[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{daemon.logs()[-3000:]}"
