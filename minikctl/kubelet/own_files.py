@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from minikctl.api.meta import Obj
+from minikctl.api.meta import Obj, namespace
 from minikctl.runtime.interface import Mount
 
 _HOSTS = """\
@@ -63,7 +63,8 @@ def write(pod: Obj, folder: Path, ip: str, hostname: str, taken: Iterable[str]) 
         ),
     }
     if not spec.get("hostNetwork"):
-        contents["/etc/hosts"] = hosts(ip, hostname, "", spec.get("hostAliases") or [])
+        domain = f"{spec['subdomain']}.{namespace(pod)}.svc.cluster.local" if spec.get("subdomain") else ""
+        contents["/etc/hosts"] = hosts(ip, hostname, domain, spec.get("hostAliases") or [])
     out = []
     for place, text in contents.items():
         path = folder / place.lstrip("/").replace("/", "-")

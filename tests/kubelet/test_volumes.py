@@ -275,6 +275,12 @@ def test_hosts() -> None:
     assert written.endswith("10.1.2.3\tweb\n\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n")
 
 
+def test_hosts_of_a_subdomain(tmp_path: Path) -> None:
+    pod = {"metadata": {"name": "web-0", "namespace": "shop"}, "spec": {"subdomain": "web"}}
+    own_files.write(pod, tmp_path, "10.1.2.3", "web-0", ())
+    assert (tmp_path / "etc-hosts").read_text().endswith("10.1.2.3\tweb-0.web.shop.svc.cluster.local\tweb-0\n")
+
+
 def test_resolv_conf() -> None:
     system = "search lan\nnameserver 1.1.1.1\noptions ndots:2 timeout:1\n"
     config = {

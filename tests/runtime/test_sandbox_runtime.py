@@ -76,6 +76,11 @@ def test_what_a_container_sees(node: Node) -> None:
     assert names == {"PATH", "HOME", "HOSTNAME", "POD_IP", "PWD"}
 
 
+@pytest.mark.parametrize("place", ["/work/here", "/usr/local/new", "/etc/app"])
+def test_a_working_directory_that_is_not_there_is_made(node: Node, place: str) -> None:
+    assert said(node, "pwd; touch x && echo written", working_dir=place) == [place, "written"]
+
+
 def test_volumes_at_any_path(node: Node, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from minikctl.runtime.images import Image, Program
@@ -32,14 +32,9 @@ def resolve(
     ip: str,
 ) -> Launch:
     """`programs`: the folder with the image's own commands. Raises RuntimeFailure."""
-    words = config.command or image.entrypoint
-    words += config.args or (() if config.command else image.cmd)
-    if not words:
-        raise RuntimeFailure("failed to generate container spec: no command specified")
-    env = {"PATH": PATH, **image.env, "HOSTNAME": sandbox.name, "HOME": str(root), POD_IP: ip, **dict(config.env)}
-    env |= {ROOT: str(root), IMAGE: status.tags[0] if status.tags else config.image}
-    if config.tty:
-        env = {"TERM": "xterm", **env}
+    words = words_of(config, image)
+    env = environment(config, image, sandbox, ip, str(root))
+    env |= {ROOT: str(root), IMAGE: name_of(config, status)}
     env["PATH"] = f"{programs}:{env['PATH']}:{os.environ.get('PATH', '')}"
     folder = under(root, config.working_dir or image.working_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,8 +43,32 @@ def resolve(
     awkward = [f"{k}={v}" for k, v in env.items() if not k.replace("_", "a").isalnum()]
     if awkward:  # a shell does not pass on variables whose names it could not use itself
         argv = ("env", *awkward, *argv)
-    number = getattr(signal, image.stop_signal)
-    return Launch(argv, tuple(env.items()), str(folder), int(number), status.tags[0], status.ref)
+    return Launch(argv, tuple(env.items()), str(folder), stop_signal(image), status.tags[0], status.ref)
+
+
+def words_of(config: ContainerConfig, image: Image) -> tuple[str, ...]:
+    """The command and its arguments: the container's, or the image's. Raises RuntimeFailure."""
+    words = config.command or image.entrypoint
+    words += config.args or (() if config.command else image.cmd)
+    if not words:
+        raise RuntimeFailure("failed to generate container spec: no command specified")
+    return words
+
+
+def environment(config: ContainerConfig, image: Image, sandbox: SandboxStatus, ip: str, home: str) -> dict[str, str]:
+    """What a container of the image has in its environment, with what its config sets."""
+    env = {"TERM": "xterm"} if config.tty else {}
+    own = {"HOSTNAME": sandbox.hostname or sandbox.name, "HOME": home, POD_IP: ip}
+    return {**env, "PATH": PATH, **image.env, **own, **dict(config.env)}
+
+
+def name_of(config: ContainerConfig, status: ImageStatus) -> str:
+    """The image with its tag, as emulated programs are told."""
+    return status.tags[0] if status.tags else config.image
+
+
+def stop_signal(image: Image) -> int:
+    return int(getattr(signal, image.stop_signal))
 
 
 def command_of(program: Program) -> tuple[str, ...]:
@@ -81,17 +100,25 @@ def link_mounts(root: Path, mounts: Iterable[Mount]) -> None:
             place.symlink_to(mount.host_path)
 
 
-def find_program(word: str, env: Mapping[str, str], working_dir: Path) -> str:
-    """The file that `word` means. Raises StartRefused in the words of Go's exec package."""
+def on_host(path: str) -> Path | None:
+    """A file of this machine's, None when there is none."""
+    return Path(path) if os.path.exists(path) else None
+
+
+def find_program(
+    word: str, env: Mapping[str, str], working_dir: str, locate: Callable[[str], Path | None] = on_host
+) -> None:
+    """See that `word` is a program; `locate` finds what is at an absolute path. Raises StartRefused in the words of
+    Go's exec package."""
     if "/" in word:
-        path = working_dir / word
-        if not path.exists():
+        path = locate(os.path.join(working_dir, word))
+        if path is None:
             raise StartRefused(f'exec: "{word}": stat {word}: no such file or directory')
         if path.is_dir() or not os.access(path, os.X_OK):
             raise StartRefused(f'exec: "{word}": permission denied')
-        return str(path)
+        return
     for folder in env.get("PATH", "").split(":"):
-        path = Path(folder or ".") / word
-        if path.is_file() and os.access(path, os.X_OK):
-            return str(path)
+        path = locate(os.path.join(folder or working_dir, word))
+        if path is not None and path.is_file() and os.access(path, os.X_OK):
+            return
     raise StartRefused(f'exec: "{word}": executable file not found in $PATH')

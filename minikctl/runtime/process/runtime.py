@@ -271,7 +271,7 @@ class ProcessRuntime:
 
     def _check(self, container: Container, word: str) -> None:
         """Raises StartRefused when `word` is no program in the container."""
-        find_program(word, dict(container.run.env), Path(container.run.working_dir))
+        find_program(word, dict(container.run.env), container.run.working_dir)
 
     def start_container(self, container_id: str) -> None:
         container = self._container(container_id)

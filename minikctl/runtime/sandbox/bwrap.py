@@ -59,9 +59,8 @@ def probe(folder: Path) -> str:
         except (OSError, subprocess.TimeoutExpired) as e:
             return f"bubblewrap does not run: {e}"
         written = os.path.exists(f"{scratch}/upper/written")
-        for part in (f"{scratch}/work/work",):  # overlayfs leaves it without permissions
-            if os.path.isdir(part):
-                os.chmod(part, 0o700)
+        if os.path.isdir(left := f"{scratch}/work/work"):  # overlayfs leaves it without permissions
+            os.chmod(left, 0o700)
     if done.returncode == 0 and written:
         return ""
     last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

@@ -16,10 +16,19 @@ from functools import cache
 from pathlib import Path
 
 from minikctl.runtime.images import Image, Program
-from minikctl.runtime.interface import ContainerConfig, RuntimeFailure, SandboxStatus
+from minikctl.runtime.interface import ContainerConfig, SandboxStatus
 from minikctl.runtime.process.container import Container
 from minikctl.runtime.process.folder import ContainerFolder, Launch
-from minikctl.runtime.process.launch import IMAGE, PATH, POD_IP, ROOT, StartRefused, command_of, resolve
+from minikctl.runtime.process.launch import (
+    IMAGE,
+    ROOT,
+    command_of,
+    environment,
+    find_program,
+    name_of,
+    stop_signal,
+    words_of,
+)
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import command, seccomp, tree
 from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer
@@ -49,21 +58,15 @@ class SandboxRuntime(ProcessRuntime):
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         image, status = self.images.emulated(config.image)
         layout = tree.Layout(folder.path, tree.make_etc(self._etc))
-        tree.make(layout, image, _commands(image, status.tags[0] if status.tags else config.image))
+        tree.make(layout, image, _commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
         ip = self._host_ip if sandbox.host_network else sandbox.ip
-        found = resolve(config, image, status, Path("/nonexistent"), layout.root, sandbox, ip)
+        env = environment(config, image, sandbox, ip, "/" if config.security.user else "/root")
         working_dir = tree.destination(config.working_dir or image.working_dir)
         if tree.Finder(layout, config.mounts).find(working_dir) is None:
-            _make_folder(layout, working_dir)
-        run = Launch(
-            config.command + config.args if config.command else (*image.entrypoint, *(config.args or image.cmd)),
-            tuple(_environment(dict(found.env), image, config).items()),
-            working_dir,
-            found.stop_signal,
-            found.image,
-            found.image_ref,
-        )
+            tree.make_folder(layout, working_dir)
+        words, name = words_of(config, image), name_of(config, status)
+        run = Launch(words, tuple(env.items()), working_dir, stop_signal(image), name, status.ref)
         blind = b"" if os.geteuid() == 0 else seccomp.program()
         box = command.Box(
             layout,
@@ -84,18 +87,7 @@ class SandboxRuntime(ProcessRuntime):
     def _check(self, container: Container, word: str) -> None:
         layout = tree.Layout(container.folder.path, self._etc)
         finder = tree.Finder(layout, container.config.mounts, visible())
-        if "/" in word:
-            path = finder.find(os.path.join(container.run.working_dir, word))
-            if path is None:
-                raise StartRefused(f'exec: "{word}": stat {word}: no such file or directory')
-            if path.is_dir() or not os.access(path, os.X_OK):
-                raise StartRefused(f'exec: "{word}": permission denied')
-            return
-        for folder in dict(container.run.env).get("PATH", "").split(":"):
-            path = finder.find(f"{folder or container.run.working_dir}/{word}")
-            if path is not None and path.is_file() and os.access(path, os.X_OK):
-                return
-        raise StartRefused(f'exec: "{word}": executable file not found in $PATH')
+        find_program(word, dict(container.run.env), container.run.working_dir, finder.find)
 
 
 def visible() -> tuple[tuple[str, str], ...]:
@@ -135,21 +127,3 @@ def _inside(word: str) -> str:
         if real.startswith(source + "/"):
             return place + real[len(source) :]
     return word
-
-
-def _environment(env: dict[str, str], image: Image, config: ContainerConfig) -> dict[str, str]:
-    asked = dict(config.env)
-    env["PATH"] = asked.get("PATH") or image.env.get("PATH") or PATH
-    for own in {ROOT, IMAGE} - asked.keys():  # the image's programs have them in their scripts
-        env.pop(own, None)
-    if "HOME" not in asked:
-        env["HOME"] = "/" if config.security.user else "/root"
-    env[POD_IP] = asked.get(POD_IP, env[POD_IP])
-    return env
-
-
-def _make_folder(layout: tree.Layout, path: str) -> None:
-    try:
-        (layout.root / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise RuntimeFailure(f"failed to make the working directory {path}: {e.strerror}") from None

@@ -114,6 +114,11 @@ def make_places(layout: Layout, mounts: Iterable[Mount]) -> None:
             path.touch(mode=0o644)
 
 
+def make_folder(layout: Layout, path: str) -> None:
+    """A folder of the container's own, wherever it is. Raises OSError."""
+    _folders(_place(layout, path))
+
+
 def _folders(path: Path) -> None:
     """Whatever the umask is."""
     if not path.is_dir():
