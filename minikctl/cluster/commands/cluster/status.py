@@ -37,7 +37,8 @@ def run(call: Invocation) -> int:
 
 def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
     """{running, stateDir, nodes: {wanted, ready, simulated}, components: [{name, pid, state, seconds, bytes, restarts}]}."""
-    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster))]
+    network = layout.pid_file(directory, layout.NETWORK).exists()
+    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster, network=network))]
     return {
         "running": start.is_running(directory),
         "stateDir": str(directory),
