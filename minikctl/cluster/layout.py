@@ -11,6 +11,8 @@ SUPERVISOR = "supervisor"
 NETWORK = "network"
 API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
+SCHEDULER = "scheduler"
+"""A process of its own with several control planes only; with one, the controller manager runs it."""
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
 
@@ -22,6 +24,13 @@ class Component:
     name: str
     nodes: tuple[str, ...] = ()
     simulated: bool = False
+    plane: int = 0
+    """Of which of several control planes it is a part; 0 when there is one, or none is meant."""
+
+    @property
+    def role(self) -> str:
+        """What it does, of whichever control plane it is."""
+        return self.name.removesuffix(f"-{self.plane}") if self.plane else self.name
 
     @property
     def title(self) -> str:
@@ -44,7 +53,16 @@ def components(cluster: Cluster, *, network: bool = False) -> list[Component]:
     if simulated:
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
-    return [*first, Component(API_SERVER), Component(CONTROLLER_MANAGER), *agents]
+    return [*first, *control_plane(cluster.controlPlanes), *agents]
+
+
+def control_plane(count: int) -> list[Component]:
+    """One control plane is two processes. Of several, each has a scheduler of its own, too, which may lead while the
+    controller manager beside it does not."""
+    if count == 1:
+        return [Component(API_SERVER), Component(CONTROLLER_MANAGER)]
+    roles = (API_SERVER, CONTROLLER_MANAGER, SCHEDULER)
+    return [Component(f"{role}-{i}", plane=i) for role in roles for i in range(1, count + 1)]
 
 
 def pid_file(state_dir: Path, component: str) -> Path:
@@ -58,4 +76,4 @@ def log_file(state_dir: Path, component: str) -> Path:
 def known(state_dir: Path) -> list[str]:
     """The components that have left a pid file, the supervisor first."""
     names = sorted(p.stem for p in (state_dir / "run").glob("*.pid"))
-    return sorted(names, key=lambda n: (n != SUPERVISOR, n != API_SERVER, n != CONTROLLER_MANAGER, n))
+    return sorted(names, key=lambda n: ([not n.startswith(f) for f in (SUPERVISOR, API_SERVER, CONTROLLER_MANAGER)], n))

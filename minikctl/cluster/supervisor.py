@@ -330,6 +330,9 @@ def prepare(state_dir: Path, cluster: Cluster) -> None:
             if name.startswith("node-") and name[5:].isdigit() and name not in wanted:
                 with contextlib.suppress(ApiError):
                     client.delete("nodes", name)
+        for lease in ("kube-controller-manager", "kube-scheduler"):  # whoever held it has ended
+            with contextlib.suppress(ApiError):
+                client.delete("leases", lease, "kube-system")
     finally:
         client.close()  # its lock must not be shared with children
 
@@ -378,7 +381,7 @@ def main(argv: list[str] | None = None) -> int:
             raise EnvironmentProblem(f"a supervisor is running already, pid {other.pid}")
         _end_leftovers(state_dir, [n for n in layout.known(state_dir) if n not in (SUPERVISOR, NETWORK)])
         listener = _listen(cluster)
-        components.preload(len(layout.components(cluster)) - 2)
+        components.preload(sum(bool(c.nodes) for c in layout.components(cluster)))
         prepare(state_dir, cluster)
         _ensure_certificates(state_dir)
         supervisor = Supervisor(state_dir, cluster, listener)
