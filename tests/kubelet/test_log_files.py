@@ -11,7 +11,7 @@ import pytest
 from minikctl.kubelet.agent import RUNTIME, kill_everything
 from minikctl.kubelet.settings import parse
 from minikctl.runtime.cri_log import rotated
-from tests.kubelet.test_process_agent import Running, terminated, first
+from tests.kubelet.test_process_agent import Running, first, terminated
 from tests.runtime.conftest import processes_of, until
 
 
