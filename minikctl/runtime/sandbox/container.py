@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
-from minikctl.runtime.sandbox import bwrap, command
+from minikctl.runtime.process.launch import python
+from minikctl.runtime.sandbox import beneath, bwrap, command
 
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -28,7 +29,10 @@ class SandboxContainer(Container):
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=False)
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), bwrap.program(), "--args", "9", "--"]
+        parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
+        opening = parts if any(m.beneath for m in self.config.mounts) else []
+        box = [*opening, bwrap.program(), "--args", "9", "--"]
+        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), *box]
         terminal = TAKE_TERMINAL if self.config.tty else ()
         return (
             [*start, *terminal, *limits, *self.run.argv],
