@@ -175,10 +175,9 @@ class HostSide:
                     raise
                 time.sleep(0.01)
 
-    def fileno(self) -> int:
-        """Can be read when the process has ended."""
-        with self._lock:
-            return self._connected().fileno()
+    def watch(self) -> int:
+        """A descriptor that can be read when the process has ended; the caller closes it."""
+        return self._connect().detach()
 
     def listen(self, protocol: str, address: str, port: int) -> socket.socket:
         """A listener of the host's, not blocking. Raises OSError as bind does."""
@@ -230,13 +229,16 @@ class HostSide:
 
     def _connected(self) -> socket.socket:
         if self._sock is None:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            try:
-                sock.settimeout(10)
-                with reachable(self.path) as address:
-                    sock.connect(address)
-            except BaseException:
-                sock.close()
-                raise
-            self._sock = sock
+            self._sock = self._connect()
         return self._sock
+
+    def _connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            sock.settimeout(10)
+            with reachable(self.path) as address:
+                sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
