@@ -28,7 +28,7 @@ OWN_FILES = (FILE, "lock", "kubeconfig")
 
 @dataclass(frozen=True)
 class Cluster:
-    """The content of cluster.json. `nodes`, `simulated` and `fsync` can be changed by the next start."""
+    """The content of cluster.json. What `cluster start` has flags for can be changed by the next start."""
 
     uid: str
     created: str
@@ -45,6 +45,10 @@ class Cluster:
     """Those of node-1 … node-N that are no more."""
     stopped: list[str] = field(default_factory=list)
     """Nodes that have been switched off."""
+    controlPlanes: int = 1
+    """How many control planes stand by for each other; with one there is no leader election, as there is no other."""
+    leaderElection: dict[str, float] = field(default_factory=dict)
+    """Seconds that differ from Kubernetes' own: {lease_duration, renew_deadline, retry_period}."""
 
     @property
     def server(self) -> str:

@@ -43,7 +43,6 @@ NETWORK = (
     "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own"
 )
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
-RESOURCES = "limits of resources are not enforced"
 OWN = "/opt/.minikctl"
 SHARING = "containers of a pod share no processes and no IPC"
 
@@ -57,7 +56,7 @@ class SandboxRuntime(ProcessRuntime):
     images: NodeImages
 
     def limitations(self) -> Sequence[str]:
-        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), RESOURCES, SHARING)
+        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), *self._limits.limitations(), SHARING)
 
     @property
     def _tools(self) -> Path:
