@@ -18,10 +18,12 @@ from minikctl.api.errors import ApiError
 from minikctl.client import Client, reacting_to
 from minikctl.client.local import LocalClient
 from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet import settings
 from minikctl.kubelet.kubelet import Kubelet
 from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.kubelet.server import Server
+from minikctl.kubelet.settings import Settings
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.signals import StopSignal
@@ -135,7 +137,8 @@ def make_agent(
     kubelets = []
     for config in nodes:
         config, machine, runtime = _equip(state_dir, config, simulated, clock)
-        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock))
+        own = Settings() if simulated else settings.load(state_dir, config.name)
+        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock, own))
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 

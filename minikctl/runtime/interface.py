@@ -48,6 +48,17 @@ class ImageFailure(RuntimeFailure):
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """What a container, or a pod as a whole, may use. CPU in thousandths of a core, memory in bytes; 0: no limit."""
+
+    cpu_request: int = 0
+    cpu_limit: int = 0
+    memory_limit: int = 0
+    pids_limit: int = 0
+    """Of a pod only."""
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """What a pod's containers share. `attempt` counts the sandboxes of one pod."""
 
@@ -59,6 +70,7 @@ class SandboxConfig:
     host_network: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
+    resources: Resources = Resources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +138,12 @@ class ContainerConfig:
     """A file of the host's into which the container may write why it ended."""
     termination_from_output: bool = False
     """Where it wrote nothing and failed, the end of its output is taken instead."""
+    resources: Resources = Resources()
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerStatus:
-    """state: CREATED, RUNNING or EXITED. image_ref names what really runs. reason: Completed, Error, StartError, …"""
+    """state: CREATED, RUNNING or EXITED. image_ref names what really runs. reason: Completed, Error, OOMKilled, StartError, …"""
 
     id: str
     name: str
@@ -310,6 +323,10 @@ class Runtime(Protocol):
 
     def stop_container(self, container_id: str, grace: float) -> None:
         """Ask it to end (its stop signal), and kill it `grace` seconds later. Called again, the shorter time counts."""
+        ...
+
+    def update_resources(self, container_id: str, resources: Resources) -> None:
+        """Other limits for a container that runs. Raises RuntimeFailure when they cannot be put in force."""
         ...
 
     def remove_container(self, container_id: str) -> None: ...

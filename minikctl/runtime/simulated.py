@@ -34,6 +34,7 @@ from minikctl.runtime.interface import (
     NoSuchContainer,
     Notify,
     PodState,
+    Resources,
     RuntimeFailure,
     SandboxConfig,
     SandboxStatus,
@@ -246,6 +247,9 @@ class SimulatedRuntime:
             container = self._containers.get(container_id)
             if container is not None and container.is_running:
                 self._end(container, 0)
+
+    def update_resources(self, container_id: str, resources: Resources) -> None:
+        """Nothing runs that could be limited."""
 
     def _end(self, container: ContainerStatus, exit_code: int) -> None:
         self._containers[container.id] = replace(

@@ -22,6 +22,7 @@ from minikctl.runtime.interface import (
     ContainerConfig,
     ContainerStatus,
 )
+from minikctl.runtime.limits import Limiter
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.folder import ContainerFolder, Launch
 from minikctl.runtime.process.launch import python
@@ -32,6 +33,7 @@ TERMINAL_SHIM = Path(__file__).with_name("terminal.py")
 MARK = "MINIKCTL_CONTAINER"
 TAKE_TERMINAL = ("setsid", "--ctty", "--wait")
 """The command that begins a session on the terminal that is its stdin, and runs another one in it."""
+_JOIN = 'for g in $1; do echo 0 >"$g"; done 2>/dev/null; shift; exec "$@"'
 _CHUNK = 256 * 1024
 _CHUNKS = 16
 """At most this many chunks from one container before others have their turn."""
@@ -79,6 +81,8 @@ class Container:
         self._pidfd = -1
         self._pipes: dict[int, int] = {}
         self._kept: list[int] = []
+        self.pod = ""
+        self.limits: Limiter | None = None
         self.over = threading.Event()
 
     def status(self) -> ContainerStatus:
@@ -119,6 +123,11 @@ class Container:
     def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
         """The same for a command that joins the container. Raises RuntimeFailure."""
         return list(argv), self.run.working_dir, self.environment
+
+    def joined(self, command: Sequence[str]) -> list[str]:
+        """A command that starts outside of the container, with the container's limits."""
+        groups = self.folder.groups()
+        return ["/bin/sh", "-c", _JOIN, "sh", " ".join(groups), *command] if groups else list(command)
 
     def main_process(self) -> proc.Process | None:
         """The container's own first process, which gets its signals; None before it runs."""
@@ -166,7 +175,10 @@ class Container:
                 self._finish()
             return
         ended = self.folder.exit()
-        shim = self.folder.process("shim")
+        shim = self.folder.process("shim") or (self._young_shim() if ended is None else None)
+        if shim is None and ended is None:
+            self.started_at = None  # the agent was killed before anything of it ran: it is started yet
+            return
         self._open_pipes()
         if shim is not None:
             with suppress(OSError):
@@ -179,6 +191,11 @@ class Container:
             self._loop.call(self._listen)
         else:
             self._end()
+
+    def _young_shim(self) -> proc.Process | None:
+        """The shim that has not got round to writing who it is: the oldest leader of a session with our mark."""
+        found = [p for p in proc.marked(self.mark, proc.everything()) if p.session == p.pid]
+        return min(found, key=lambda p: (p.started, p.pid)).process if found else None
 
     def fail(self, code: int, reason: str, message: str, now: datetime) -> None:
         """It could not be started."""
@@ -246,6 +263,8 @@ class Container:
             self.folder.note_exit(LOST, "Unknown", message)
             ended = self.folder.exit()
         assert ended is not None
+        if self.limits is not None and self.limits.ran_out_of_memory(self.pod, self.id):
+            self.folder.note_failure("OOMKilled")
         self._set_exit(*ended)
         self._finish()
 
@@ -279,12 +298,18 @@ class Container:
     def _finish(self) -> None:
         self.log.close()
         self.state = EXITED
+        self._release()
         self.log.touch()  # those who follow it look again, and see that it is over
         self.over.set()
         for listener in list(self.listeners):
             listener(STDOUT, b"")
         self.listeners.clear()
         self._ended(self)
+
+    def _release(self, tries: int = 100) -> None:
+        """Give back what the kernel keeps for it, as soon as the last of its processes is gone."""
+        if self.limits is not None and not self.limits.remove(self.pod, self.id) and tries:
+            self._loop.later(0.02, lambda: self._release(tries - 1))
 
     # ------------------------------------------------------------------ being ended
 

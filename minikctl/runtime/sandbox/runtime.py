@@ -37,7 +37,6 @@ NETWORK = (
     "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own"
 )
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
-RESOURCES = "limits of resources are not enforced"
 OWN = "/opt/.minikctl"
 SHARING = "containers of a pod share no processes and no IPC"
 
@@ -49,7 +48,7 @@ class SandboxRuntime(ProcessRuntime):
     container_class = SandboxContainer
 
     def limitations(self) -> Sequence[str]:
-        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), RESOURCES, SHARING)
+        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), *self._limits.limitations(), SHARING)
 
     @property
     def _etc(self) -> Path:
