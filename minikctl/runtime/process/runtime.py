@@ -21,6 +21,7 @@ from typing import Any
 
 from minikctl.runtime import limits
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
+from minikctl.runtime.cri_log import MAX_FILES, MAX_SIZE
 from minikctl.runtime.interface import (
     LOCALHOST,
     NOT_READY,
@@ -66,6 +67,8 @@ class ProcessRuntime:
     version = "0.1.0"
     simulated = False
     container_class: type[Container] = Container
+    log_size, log_files = MAX_SIZE, MAX_FILES
+    """How large a container's log may become before it is rotated, and how many files of it are kept."""
 
     def __init__(self, state_dir: Path, node: str, cidr: str, *, host_ip: str = "", clock: Clock | None = None):
         self._clock = clock or SystemClock()
@@ -139,6 +142,7 @@ class ProcessRuntime:
     def _limit(self, container: Container) -> None:
         """Have the limits of resources in force for what is going to run in it. Raises RuntimeFailure."""
         container.limits = self._limits
+        container.log.limit(self.log_size, self.log_files)
         try:
             files = self._limits.add(
                 container.pod, container.id, container.config.resources, lambda: _shim_of(container.folder)
