@@ -148,7 +148,7 @@ def test_udp(service: Served) -> None:
         assert ask(where, IP, 53, 3) == ["a"] * 3
     assert ask("b", "172.18.0.3", 30053) == ["a"]
     service.apply(replace(udp, endpoints=(a, c)))
-    assert set(sum((ask("b", IP, 53) for _ in range(30)), [])) == {"a", "c"}
+    assert {ask("b", IP, 53)[0] for _ in range(30)} == {"a", "c"}
     service.apply(target(protocol="udp", cluster_fronts=((IP, 53),)))
     with pytest.raises(ConnectionRefusedError):
         ask("b", IP, 53)
