@@ -21,6 +21,7 @@ from minikctl.util.signals import StopSignal
 if TYPE_CHECKING:
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
+    from minikctl.cluster.network import NetworkSocket
 
 log = logging.getLogger("cluster")
 
@@ -37,16 +38,29 @@ def preload(agents: int) -> None:
     all_kinds()
 
 
-def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int, listener: socket.socket) -> None:
-    """Be this component until SIGTERM. `parent_alive` is a pipe that ends when the supervisor does; `listener` is the
-    socket of the API server."""
+def run(
+    component: Component,
+    state_dir: Path,
+    cluster: Cluster,
+    parent_alive: int,
+    listener: socket.socket,
+    network: NetworkSocket,
+) -> int:
+    """Be this component until SIGTERM; the exit code. `parent_alive` is a pipe that ends when the supervisor does;
+    `listener` is the socket of the API server, `network` that of the cluster network."""
+    if component.name == layout.NETWORK:
+        from minikctl.runtime.network import holder
+
+        listener.close()
+        return holder.run(state_dir, network.get(), parent_alive)
+    network.let_go()
     _follow_parent(parent_alive)
     if component.role == layout.API_SERVER:
         from minikctl.apiserver.http import process
 
         with _announced(component, state_dir, cluster):
             process.run(state_dir, listener, fsync=cluster.fsync)
-        return
+        return 0
     listener.close()
     if component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
@@ -55,6 +69,7 @@ def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: i
         from minikctl.kubelet.agent import run_agent
 
         run_agent(state_dir, [config(cluster, name) for name in component.nodes], component.simulated)
+    return 0
 
 
 def _follow_parent(pipe: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from minikctl.client.state_dir import Cluster
 
 SUPERVISOR = "supervisor"
+NETWORK = "network"
 API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
@@ -43,14 +44,16 @@ class Component:
         return f"{KUBELET} {SIMULATED}" if self.simulated else f"{KUBELET} {self.nodes[0]}"
 
 
-def components(cluster: Cluster) -> list[Component]:
-    """Everything that the supervisor keeps alive: one agent a node, and one for all simulated nodes."""
+def components(cluster: Cluster, *, network: bool = False) -> list[Component]:
+    """Everything that the supervisor keeps alive: one agent a node, and one for all simulated nodes. The cluster
+    network comes first, since agents ask whether there is one."""
     names = cluster.running_nodes()
     simulated = tuple(n for n in names if cluster.is_simulated(n))
     agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names if n not in simulated]
     if simulated:
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
-    return [*control_plane(cluster.controlPlanes), *agents]
+    first = [Component(NETWORK)] if network else []
+    return [*first, *control_plane(cluster.controlPlanes), *agents]
 
 
 def control_plane(count: int) -> list[Component]:

@@ -37,7 +37,8 @@ def run(call: Invocation) -> int:
 
 def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
     """{running, stateDir, nodes: {wanted, ready, simulated}, components: [{name, pid, state, seconds, bytes, restarts, leads?}]}."""
-    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster))]
+    network = layout.pid_file(directory, layout.NETWORK).exists()
+    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster, network=network))]
     leading = _leading(directory) if cluster.controlPlanes > 1 else set()
     return {
         "running": start.is_running(directory),
