@@ -89,19 +89,16 @@ def _proxy(state_dir: Path, cluster: Cluster, parent_alive: int) -> int:
     return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network, _dns)
 
 
-def _dns(client: Client, host: HostSide, reaches_host: bool) -> Callable[[], None]:
+def _dns(client: Client, host: HostSide, address: str, host_address: str) -> Callable[[], None]:
     """The cluster's DNS, in the process that is in the router's namespace anyway. Raises OSError."""
     from minikctl.dns import component
-    from minikctl.proxy.egress import HOST_ADDRESS
-    from minikctl.runtime.network.addresses import CONTROL_PLANE
 
     def host_socket(server: str, kind: int) -> socket.socket:
         if ":" in server:
             raise OSError("the host's side has no sockets for IPv6")
         return host.new_socket("udp" if kind == socket.SOCK_DGRAM else "tcp")
 
-    address = HOST_ADDRESS if reaches_host else ""
-    return component.start(client, CONTROL_PLANE, host_address=address, host_socket=host_socket)
+    return component.start(client, address, host_address=host_address, host_socket=host_socket)
 
 
 def _follow_parent(pipe: int) -> None:

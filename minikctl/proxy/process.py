@@ -49,9 +49,9 @@ def enter(state_dir: Path) -> ClusterNetwork | None:
     return network
 
 
-Beside = Callable[[Client, HostSide, bool], Callable[[], None]]
-"""Something else to start in this process, in the router's namespace: (client, the host's side, whether pods reach the
-host) → what ends it."""
+Beside = Callable[[Client, HostSide, str, str], Callable[[], None]]
+"""Something else to start in this process, in the router's namespace: (client, the host's side, the control plane's
+address, the address at which pods reach the host or "") → what ends it. Raises OSError."""
 
 
 def run(
@@ -114,7 +114,7 @@ def _in_network(
         log.warning("without nftables NetworkPolicies hold for connections through Services only")
     if beside is not None:
         try:
-            ends.append(beside(client, host, backend is not None))
+            ends.append(beside(client, host, CONTROL_PLANE, egress.HOST_ADDRESS if backend is not None else ""))
         except OSError as e:
             log.error("%s", e)
     return ends
