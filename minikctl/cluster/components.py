@@ -64,6 +64,10 @@ def run(
     listener.close()
     if component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
+    elif component.role == layout.AUTOSCALER:
+        from minikctl.cluster.autoscaler import loop
+
+        loop.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent

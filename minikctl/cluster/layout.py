@@ -13,6 +13,8 @@ API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
+AUTOSCALER = "cluster-autoscaler"
+"""While there are node groups."""
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
 
@@ -53,7 +55,8 @@ def components(cluster: Cluster, *, network: bool = False) -> list[Component]:
     if simulated:
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
-    return [*first, *control_plane(cluster.controlPlanes), *agents]
+    scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
+    return [*first, *control_plane(cluster.controlPlanes), *scaling, *agents]
 
 
 def control_plane(count: int) -> list[Component]:
