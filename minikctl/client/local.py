@@ -13,6 +13,7 @@ from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
 from minikctl.api.watch import Event, Sink, Stop
 from minikctl.apiserver import request as server
+from minikctl.apiserver.registry import storage_key
 from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.table import table
 from minikctl.client.cause import because
@@ -70,6 +71,21 @@ class LocalClient:
         other = copy(self)
         other.actor, other.user = actor, server.component(actor)
         return other
+
+    def lead_by(self, lease: str, identity: str, namespace: str = "kube-system") -> None:
+        """From now on this process writes only as long as `identity` holds the Lease; ApiError otherwise.
+
+        That is asked while nobody else can write, so a leader that was stopped for a while and does not know yet that
+        another one has taken over cannot write once more.
+        """
+        store, key = self.api.store, storage_key(self._kind("leases"), namespace, lease)
+
+        def check() -> None:
+            holder = ((store.get(key) or {}).get("spec") or {}).get("holderIdentity")
+            if holder != identity:
+                raise ApiError(503, "ServiceUnavailable", f"{identity} does not hold the lease {namespace}/{lease}")
+
+        store.fence = check
 
     def close(self) -> None:
         self._hub.close()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout
@@ -17,8 +19,11 @@ from minikctl.cluster.layout import Component
 from minikctl.util.signals import StopSignal
 
 if TYPE_CHECKING:
+    from minikctl.client import Client
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
+    from minikctl.cluster.network import NetworkSocket
+    from minikctl.proxy.host import HostSide
 
 log = logging.getLogger("cluster")
 
@@ -35,23 +40,65 @@ def preload(agents: int) -> None:
     all_kinds()
 
 
-def run(component: Component, state_dir: Path, cluster: Cluster, parent_alive: int, listener: socket.socket) -> None:
-    """Be this component until SIGTERM. `parent_alive` is a pipe that ends when the supervisor does; `listener` is the
-    socket of the API server."""
+def run(
+    component: Component,
+    state_dir: Path,
+    cluster: Cluster,
+    parent_alive: int,
+    listener: socket.socket,
+    network: NetworkSocket,
+) -> int:
+    """Be this component until SIGTERM; the exit code. `parent_alive` is a pipe that ends when the supervisor does;
+    `listener` is the socket of the API server, `network` that of the cluster network."""
+    if component.name == layout.NETWORK:
+        from minikctl.runtime.network import holder
+
+        listener.close()
+        return holder.run(state_dir, network.get(), parent_alive)
+    network.let_go()
+    if component.name == layout.PROXY:
+        listener.close()
+        return _proxy(state_dir, cluster, parent_alive)
     _follow_parent(parent_alive)
-    if component.name == layout.API_SERVER:
+    if component.role == layout.API_SERVER:
         from minikctl.apiserver.http import process
 
-        process.run(state_dir, listener, fsync=cluster.fsync)
-        return
+        with _announced(component, state_dir, cluster):
+            process.run(state_dir, listener, fsync=cluster.fsync)
+        return 0
     listener.close()
-    if component.name == layout.CONTROLLER_MANAGER:
-        controller_manager(state_dir, cluster)
+    if component.name == layout.PROXY_HOST:
+        from minikctl.proxy import host
+
+        host.run(state_dir)
+    elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
+        _control(component, state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
 
         run_agent(state_dir, [config(cluster, name) for name in component.nodes], component.simulated)
+    return 0
+
+
+def _proxy(state_dir: Path, cluster: Cluster, parent_alive: int) -> int:
+    from minikctl.proxy import process
+
+    network = process.enter(state_dir)  # before there is a second thread
+    _follow_parent(parent_alive)
+    return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network, _dns)
+
+
+def _dns(client: Client, host: HostSide, address: str, host_address: str) -> Callable[[], None]:
+    """The cluster's DNS, in the process that is in the router's namespace anyway. Raises OSError."""
+    from minikctl.dns import component
+
+    def host_socket(server: str, kind: int) -> socket.socket:
+        if ":" in server:
+            raise OSError("the host's side has no sockets for IPv6")
+        return host.new_socket("udp" if kind == socket.SOCK_DGRAM else "tcp")
+
+    return component.start(client, address, host_address=host_address, host_socket=host_socket)
 
 
 def _follow_parent(pipe: int) -> None:
@@ -67,31 +114,94 @@ def _follow_parent(pipe: int) -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def controller_manager(state_dir: Path, cluster: Cluster) -> None:
-    """kube-controller-manager and kube-scheduler in one process: one journal reader, shared caches."""
-    from dataclasses import asdict
+def _announced(component: Component, state_dir: Path, cluster: Cluster) -> contextlib.AbstractContextManager[None]:
+    if not component.plane:
+        return contextlib.nullcontext()
+    from minikctl.cluster.high_availability import announced
 
-    from minikctl.client.decisions import DecisionLog
-    from minikctl.client.informer import InformerFactory
+    return announced(component, state_dir, cluster)
+
+
+def _control(component: Component, state_dir: Path, cluster: Cluster) -> None:
+    """kube-controller-manager and kube-scheduler: in one process with shared caches, or in two when there are several
+    control planes, where each waits until it leads."""
     from minikctl.client.local import LocalClient
-    from minikctl.controllers.base import Context
-    from minikctl.controllers.manager import Manager
-    from minikctl.scheduler.scheduler import Scheduler
 
+    if component.plane:
+        from minikctl.cluster.high_availability import lead
+
+        is_scheduler = component.role == layout.SCHEDULER
+        actor = "kube-scheduler" if is_scheduler else "kube-controller-manager"
+        parts = {"controllers": not is_scheduler, "scheduler": is_scheduler}
+        lead(component, state_dir, cluster, actor, lambda c, stop: start_control(c, state_dir, cluster, stop, **parts))
+        return
     stop = StopSignal()
     client = LocalClient.open(str(state_dir), actor="kube-controller-manager", fsync=cluster.fsync, create=False)
-    informers = InformerFactory(client)
-    settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
-    manager = Manager(Context(client, informers, settings=settings))
-    scheduler = Scheduler(client, informers, decisions=DecisionLog(state_dir))
-    manager.start()
-    scheduler.start()
-    _watch_for_hand_edits(client, informers, stop.event)
-    log.info("controllers and scheduler are running")
+    end = start_control(client, state_dir, cluster, stop.event)
     stop.wait()
-    scheduler.stop()
-    manager.stop()
+    end()
     client.close()
+
+
+def start_control(
+    client: LocalClient,
+    state_dir: Path,
+    cluster: Cluster,
+    stop: threading.Event,
+    *,
+    controllers: bool = True,
+    scheduler: bool = True,
+) -> Callable[[], None]:
+    """Start controllers and scheduler; what is returned ends them."""
+    from dataclasses import asdict
+
+    from minikctl.client.informer import InformerFactory
+
+    informers = InformerFactory(client)
+    started: list[Any] = []
+    if controllers:
+        from minikctl.controllers.base import Context
+        from minikctl.controllers.manager import Manager
+
+        settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
+        started.append(Manager(Context(client, informers, settings=settings)))
+        _start_on_demand(informers, state_dir, cluster)
+    if scheduler:
+        from minikctl.client.decisions import DecisionLog
+        from minikctl.scheduler.scheduler import Scheduler
+
+        started.append(Scheduler(client, informers, decisions=DecisionLog(state_dir)))
+    informers.start()
+    informers.wait_for_sync()
+    for part in started:
+        part.start()
+    if controllers:
+        _watch_for_hand_edits(client, informers, stop)
+    log.info(
+        "%s running", "controllers and scheduler are" if controllers and scheduler else "this process leads, and is"
+    )
+
+    def end() -> None:
+        for part in reversed(started):
+            part.stop()
+        informers.stop()
+
+    return end
+
+
+def _start_on_demand(informers: InformerFactory, state_dir: Path, cluster: Cluster) -> None:
+    """The Service proxy, where there is no cluster network that needs it anyway: for what the host is to reach."""
+    if all(cluster.is_simulated(n) for n in cluster.node_names()):
+        return
+    from minikctl.api.kinds.service import LOAD_BALANCER, NODE_PORT
+    from minikctl.cluster import on_demand
+    from minikctl.proxy.rules import has_host_ports
+
+    def ask() -> None:
+        on_demand.demand(state_dir, layout.PROXY)
+
+    on_demand.follow(informers, "services", lambda s: s["spec"].get("type") in (NODE_PORT, LOAD_BALANCER), ask)
+    on_demand.follow(informers, "pods", has_host_ports, ask)
 
 
 def _ca(state_dir: Path) -> str:

@@ -20,11 +20,13 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from minikctl.client.state_dir import Cluster, load
-from minikctl.cluster import components, layout, processes
-from minikctl.cluster.layout import SUPERVISOR, Component
+from minikctl.cluster import components, layout, on_demand, processes
+from minikctl.cluster.layout import NETWORK, SUPERVISOR, Component
+from minikctl.cluster.network import NetworkSocket, is_wanted, was_refused
 from minikctl.util.errors import EnvironmentProblem
 from minikctl.util.sockets import listen_local
 
@@ -60,20 +62,27 @@ class Supervisor:
         self.state_dir = state_dir
         self.cluster = cluster
         self.listener = listener
+        self.network = NetworkSocket(state_dir)
         self.identity = _identity(state_dir)
-        self.children = [Child(c) for c in layout.components(cluster)]
+        self.refused_network = False
+        on_demand.forget(state_dir)
+        self.children = [Child(c) for c in self._wanted()]
         self.stopping = self.changed = False
         self._signals, self._signals_in = os.pipe()
         self._alive, self._alive_in = os.pipe()
+        self._adopted: dict[int, Child] = {}
+        """Processes of an earlier supervisor, by the descriptor that tells of their end."""
 
     def run(self) -> None:
         self._catch_signals()
+        self._adopt_network()
         next_look = time.monotonic() + LOOK_SECONDS
         while not self.stopping:
             self._start_due()
             now = time.monotonic()
             due = [c.start_due for c in self.children if c.process is None]
-            select.select([self._signals], [], [], max(0.0, min([next_look, *due]) - now))
+            watched = [self._signals, *self._adopted]
+            select.select(watched, [], [], max(0.0, min([next_look, *due]) - now))
             with contextlib.suppress(BlockingIOError):
                 os.read(self._signals, 4096)
             self._reap()
@@ -102,8 +111,21 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda _n, _f: None)
         signal.signal(signal.SIGHUP, changed)
 
+    def _wanted(self) -> list[Component]:
+        network = is_wanted(self.cluster) and not self.refused_network
+        return layout.components(self.cluster, network=network, demanded=on_demand.demanded(self.state_dir))
+
+    def _adopt_network(self) -> None:
+        child = next((c for c in self.children if c.component.name == NETWORK), None)
+        found = self.network.take_over(self.state_dir) if child else None
+        if child is not None and found is not None:
+            child.process, child.restarts = found[0], found[0].restarts
+            self._adopted[found[1]] = child
+        else:
+            _end_leftovers(self.state_dir, [NETWORK])
+
     def _follow_settings(self) -> None:
-        """cluster.json has changed (SIGHUP says so): components come, go, or become others."""
+        """cluster.json or what is demanded has changed (SIGHUP says so): components come, go, or become others."""
         self.changed = False
         try:
             cluster = load(self.state_dir)
@@ -113,12 +135,14 @@ class Supervisor:
         if cluster is None:
             return
         self.cluster = cluster
-        wanted = {c.name: c for c in layout.components(cluster)}
+        wanted = {c.name: c for c in self._wanted()}
         for child in self.children:
             child.next = wanted.pop(child.component.name, None)
             if child.next != child.component and child.process is not None:
                 child.process.send(signal.SIGTERM)
-        self.children += [Child(c) for c in wanted.values()]
+        new = [Child(c) for c in wanted.values()]
+        self.children = [*(c for c in new if c.component.name == NETWORK), *self.children]
+        self.children += [c for c in new if c.component.name != NETWORK]
         for child in [c for c in self.children if c.process is None and c.next != c.component]:
             self._replace(child)
 
@@ -129,6 +153,8 @@ class Supervisor:
             return
         log.info("%s has been taken away", child.component.shown)
         self.children.remove(child)
+        if child.component.name == NETWORK:
+            self.network.close()
         layout.pid_file(self.state_dir, child.component.name).unlink(missing_ok=True)
         for node in () if child.component.simulated else child.component.nodes:
             kill_containers(self.state_dir, node)
@@ -142,6 +168,8 @@ class Supervisor:
             self._start(child)
 
     def _start(self, child: Child) -> None:
+        if child.component.name == NETWORK:
+            self.network.get()  # before anybody asks
         pid = os.fork()
         if pid == 0:
             self._become(child)
@@ -163,8 +191,9 @@ class Supervisor:
             _redirect_output(layout.log_file(self.state_dir, child.component.name))
             components.start_logging(child.component.shown)
             gc.enable()
-            components.run(child.component, self.state_dir, self.cluster, self._alive, self.listener)
-            code = 0
+            code = components.run(
+                child.component, self.state_dir, self.cluster, self._alive, self.listener, self.network
+            )
         except BaseException:
             log.exception("%s failed", child.component.shown)
         finally:
@@ -174,6 +203,9 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Take note of children that have ended."""
+        for fd in select.select([*self._adopted], [], [], 0)[0]:
+            os.close(fd)
+            self._ended(self._adopted.pop(fd), None)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -185,19 +217,22 @@ class Supervisor:
                 if child.process is not None and child.process.pid == pid:
                     self._ended(child, status)
 
-    def _ended(self, child: Child, status: int) -> None:
+    def _ended(self, child: Child, status: int | None) -> None:
+        """`status` as of `waitpid`; None for a process that was not forked here."""
         ran = time.monotonic() - child.started_at
         child.process = None
         if self.stopping:
             return
+        if child.component.name == NETWORK and was_refused(status):
+            child.next = None
+            self.refused_network = self.changed = True
         if child.next != child.component:
             self._replace(child)
             return
         child.restarts += 1
         child.delay = 0.0 if ran > GOOD_RUN else min(max(child.delay * 2, FIRST_DELAY), LONGEST_DELAY)
         child.start_due = time.monotonic() + child.delay
-        code = os.waitstatus_to_exitcode(status)
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = _in_words(status)
         log.warning("%s %s after %.1f s; starting it again in %.1f s", child.component.shown, how, ran, child.delay)
 
     def _look(self) -> None:
@@ -211,14 +246,23 @@ class Supervisor:
     def _stop(self) -> None:
         log.info("stopping")
         self.listener.close()
-        running = [c.process for c in self.children if c.process is not None]
-        processes.end(running, STOP_SECONDS, idle=self._reap)
+        for last in (False, True):  # the network: agents would take its end as that of their pods
+            running = [c.process for c in self.children if c.process and (c.component.name == NETWORK) is last]
+            processes.end(running, STOP_SECONDS, idle=self._reap)
         kill_containers(self.state_dir)
+        self.network.close()
         if _identity(self.state_dir) == self.identity:
             for child in self.children:
                 layout.pid_file(self.state_dir, child.component.name).unlink(missing_ok=True)
             log.info("stopped")
             layout.pid_file(self.state_dir, SUPERVISOR).unlink(missing_ok=True)
+
+
+def _in_words(status: int | None) -> str:
+    if status is None:
+        return "ended"
+    code = os.waitstatus_to_exitcode(status)
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def kill_containers(state_dir: Path, node: str = "") -> None:
@@ -270,17 +314,12 @@ def _keep_small(path: Path) -> None:
             os.truncate(path, 0)
 
 
-def _end_leftovers(state_dir: Path) -> None:
+def _end_leftovers(state_dir: Path, names: Sequence[str]) -> None:
     """Components of a supervisor that was killed end by themselves; make sure before starting new ones."""
-    left = []
-    for name in layout.known(state_dir):
-        process = processes.read(layout.pid_file(state_dir, name))
-        if name != SUPERVISOR and process is not None and process.alive:
-            left.append(process)
-    processes.end(left, STOP_SECONDS)
-    for name in layout.known(state_dir):
-        if name != SUPERVISOR:
-            layout.pid_file(state_dir, name).unlink(missing_ok=True)
+    found = [processes.read(layout.pid_file(state_dir, name)) for name in names]
+    processes.end([p for p in found if p is not None and p.alive], STOP_SECONDS)
+    for name in names:
+        layout.pid_file(state_dir, name).unlink(missing_ok=True)
 
 
 def prepare(state_dir: Path, cluster: Cluster) -> None:
@@ -298,6 +337,9 @@ def prepare(state_dir: Path, cluster: Cluster) -> None:
             if name.startswith("node-") and name[5:].isdigit() and name not in wanted:
                 with contextlib.suppress(ApiError):
                     client.delete("nodes", name)
+        for lease in ("kube-controller-manager", "kube-scheduler"):  # whoever held it has ended
+            with contextlib.suppress(ApiError):
+                client.delete("leases", lease, "kube-system")
     finally:
         client.close()  # its lock must not be shared with children
 
@@ -344,9 +386,9 @@ def main(argv: list[str] | None = None) -> int:
         other = processes.read(layout.pid_file(state_dir, SUPERVISOR))
         if other is not None and other.alive:
             raise EnvironmentProblem(f"a supervisor is running already, pid {other.pid}")
-        _end_leftovers(state_dir)
+        _end_leftovers(state_dir, [n for n in layout.known(state_dir) if n not in (SUPERVISOR, NETWORK)])
         listener = _listen(cluster)
-        components.preload(len(layout.components(cluster)) - 2)
+        components.preload(sum(bool(c.nodes) for c in layout.components(cluster)))
         prepare(state_dir, cluster)
         _ensure_certificates(state_dir)
         supervisor = Supervisor(state_dir, cluster, listener)

@@ -18,10 +18,12 @@ from minikctl.api.errors import ApiError
 from minikctl.client import Client, reacting_to
 from minikctl.client.local import LocalClient
 from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet import settings
 from minikctl.kubelet.kubelet import Kubelet
 from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.kubelet.server import Server
+from minikctl.kubelet.settings import Settings
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.signals import StopSignal
@@ -134,26 +136,29 @@ def make_agent(
     queue = WorkQueue("kubelet")
     kubelets = []
     for config in nodes:
-        config, machine, runtime = _equip(state_dir, config, simulated, clock)
-        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock))
+        own = Settings() if simulated else settings.load(state_dir, config.name)
+        config, machine, runtime = _equip(state_dir, config, simulated, clock, own)
+        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock, own))
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 
 def _equip(
-    state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None
+    state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None, own: Settings
 ) -> tuple[NodeConfig, Machine, Runtime]:
     """The runtime of a node, and its range of pod addresses."""
     if simulated:
         from minikctl.runtime.simulated import SimulatedRuntime
 
         cidr = config.pod_cidr or f"10.{244 + config.index // 256}.{config.index % 256}.0/24"
-        runtime: Runtime = SimulatedRuntime(cidr, clock=clock)
-        return replace(config, pod_cidr=cidr), simulated_machine(config.index), runtime
+        return replace(config, pod_cidr=cidr), simulated_machine(config.index), SimulatedRuntime(cidr, clock=clock)
     from minikctl.runtime.process.runtime import cluster_range
 
     machine = this_machine(state_dir)
     cidr = config.pod_cidr or cluster_range(_cluster_uid(state_dir), config.index)
-    runtime = _runtime_class(state_dir)(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
+    runtime: ProcessRuntime = _runtime_class(state_dir)(
+        state_dir, config.name, cidr, host_ip=machine.address, clock=clock
+    )
+    runtime.log_size, runtime.log_files = own.container_log_max_size, own.container_log_max_files
     return replace(config, pod_cidr=cidr), machine, runtime
 
 

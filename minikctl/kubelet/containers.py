@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, name, namespace
 from minikctl.client import Client
-from minikctl.kubelet import environment
+from minikctl.kubelet import allotment, environment
 from minikctl.kubelet.pod_worker import Start, spec_hash
 from minikctl.kubelet.security import security
 from minikctl.runtime.interface import ContainerConfig, Mount
@@ -33,8 +33,11 @@ def container_config(
     start: Start,
     facts: environment.Facts,
     mounts: Callable[[Mapping[str, str]], Sequence[Mount]],
+    resources: Obj,
 ) -> ContainerConfig:
-    """Everything for one run; `mounts` is asked with the environment. Raises environment.ConfigError, ApiError."""
+    """Everything for one run; `mounts` is asked with the environment; `resources` are those granted.
+
+    Raises environment.ConfigError, ApiError."""
     spec = start.spec
     env = environment.make(
         pod,
@@ -60,6 +63,7 @@ def container_config(
         spec_hash=spec_hash(spec),
         init=start.init,
         security=security(pod, spec),
+        resources=allotment.of_container(pod, resources),
     )
 
 

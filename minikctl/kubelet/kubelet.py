@@ -24,6 +24,7 @@ from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
+from minikctl.kubelet.settings import Settings
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
@@ -71,8 +72,10 @@ class Kubelet:
         runtime: Runtime,
         queue: WorkQueue,
         clock: Clock | None = None,
+        settings: Settings | None = None,
     ):
         self.config, self.machine, self.runtime = config, machine, runtime
+        self.settings = settings or Settings()
         self.clock = clock or SystemClock()
         self.client = client.for_actor(f"kubelet/{config.name}")
         self.queue = queue

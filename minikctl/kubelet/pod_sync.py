@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import pod_worker, resize
+from minikctl.kubelet import allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted
@@ -149,10 +149,26 @@ class PodSync:
         others = [r.pod for r in self.kubelet.records.values() if r is not record and not r.gone]
         others = [p for p in others if get_path(p, "status", "phase") not in TERMINAL]
         verdict = resize.decide(pod, record.allotted, self.kubelet.allocatable, others)
-        record.allotted, record.pending_resize = verdict.allotted, verdict.pending
+        before, record.allotted, record.pending_resize = record.allotted, verdict.allotted, verdict.pending
+        self._put_in_force(record, state, before, verdict)
         running = (state.newest(c) for c in verdict.restart)
         record.resized |= {c.id for c in running if c is not None and c.is_running}
         return RESIZE_RETRY if verdict.pending[0] == resize.DEFERRED else None
+
+    def _put_in_force(
+        self, record: PodRecord, state: PodState, before: resize.Allotted, verdict: resize.Verdict
+    ) -> None:
+        """New limits for containers that go on running with them."""
+        for container, resources in verdict.allotted.items():
+            newest = state.newest(container)
+            if newest is None or not newest.is_running or container in verdict.restart:
+                continue
+            if before.get(container) == resources:
+                continue
+            try:
+                self.runtime.update_resources(newest.id, allotment.of_container(record.pod, resources))
+            except RuntimeFailure as e:
+                self._container_event(record.pod, container, WARNING, "ResizeError", str(e))
 
     def _apply(self, record: PodRecord, state: PodState, actions: Actions) -> float | None:
         """Take one step; seconds after which to try again what did not succeed."""
@@ -170,7 +186,7 @@ class PodSync:
             return RETRY
         if actions.create_sandbox:
             try:
-                self.runtime.run_pod_sandbox(_sandbox_config(pod, actions.sandbox_attempt))
+                self.runtime.run_pod_sandbox(self._sandbox_config(pod, actions.sandbox_attempt))
             except RuntimeFailure as e:
                 text = f"Failed to create pod sandbox: {e}"
                 self._event(pod, WARNING, "FailedCreatePodSandBox", text)
@@ -228,6 +244,7 @@ class PodSync:
                     start,
                     self._facts(state),
                     lambda env: self._mounts(record, start, state, env),
+                    (record.allotted or {}).get(container) or start.spec.get("resources") or {},
                 )
                 config = self._with_last_words(record, start, config)
             except ConfigError as e:
@@ -369,6 +386,18 @@ class PodSync:
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
 
+    def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
+        return SandboxConfig(
+            uid=uid(pod),
+            name=name(pod),
+            namespace=namespace(pod),
+            hostname=hostname(pod),
+            attempt=attempt,
+            host_network=bool(pod["spec"].get("hostNetwork")),
+            annotations=annotations_of(pod),
+            resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
+        )
+
     def _event(self, pod: Obj, event_type: str, reason: str, message: str) -> None:
         self.kubelet.recorder.event(pod, event_type, reason, message)
 
@@ -376,18 +405,6 @@ class PodSync:
         from minikctl.kubelet.kubelet import field_path
 
         self.kubelet.recorder.event(pod, event_type, reason, message, field_path=field_path(pod, container))
-
-
-def _sandbox_config(pod: Obj, attempt: int) -> SandboxConfig:
-    return SandboxConfig(
-        uid=uid(pod),
-        name=name(pod),
-        namespace=namespace(pod),
-        hostname=hostname(pod),
-        attempt=attempt,
-        host_network=bool(pod["spec"].get("hostNetwork")),
-        annotations=annotations_of(pod),
-    )
 
 
 def _sooner(*delays: float | None) -> float | None:

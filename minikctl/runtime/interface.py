@@ -47,6 +47,21 @@ class ImageFailure(RuntimeFailure):
     """An image cannot be had."""
 
 
+class RegistryUnavailable(ImageFailure):
+    """The registry cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a container, or a pod as a whole, may use. CPU in thousandths of a core, memory in bytes; 0: no limit."""
+
+    cpu_request: int = 0
+    cpu_limit: int = 0
+    memory_limit: int = 0
+    pids_limit: int = 0
+    """Of a pod only."""
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
     """What a pod's containers share. `attempt` counts the sandboxes of one pod."""
@@ -59,6 +74,7 @@ class SandboxConfig:
     host_network: bool = False
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
+    resources: Resources = Resources()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +142,12 @@ class ContainerConfig:
     """A file of the host's into which the container may write why it ended."""
     termination_from_output: bool = False
     """Where it wrote nothing and failed, the end of its output is taken instead."""
+    resources: Resources = Resources()
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerStatus:
-    """state: CREATED, RUNNING or EXITED. image_ref names what really runs. reason: Completed, Error, StartError, …"""
+    """state: CREATED, RUNNING or EXITED. image_ref names what really runs. reason: Completed, Error, OOMKilled, StartError, …"""
 
     id: str
     name: str
@@ -180,12 +197,17 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class ImageStatus:
-    """An image on this node. digest: sha256:…; size in bytes. tags as `docker.io/library/nginx:1.25`."""
+    """An image on this node. digest: sha256:…; size in bytes. tags as `docker.io/library/nginx:1.25`.
+
+    uid, username: whom it runs as by itself; uid is None where it names its user and does not number it.
+    """
 
     digest: str
     tags: tuple[str, ...]
     repository: str
     size: int = 0
+    uid: int | None = 0
+    username: str = ""
 
     @property
     def ref(self) -> str:
@@ -236,6 +258,16 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What opens a registry, or a part of one: `registry` may go on with a path. token: an identity token."""
+
+    registry: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
 class ImageService(Protocol):
     """The images of a node. References are as written in pod specs; raises ImageFailure."""
 
@@ -243,7 +275,11 @@ class ImageService(Protocol):
         """The image if it is on this node, else None."""
         ...
 
-    def pull(self, image: str) -> ImageStatus: ...
+    def asks_registry(self, image: str) -> bool:
+        """Whether `pull` would ask a registry, and so may take its time."""
+        ...
+
+    def pull(self, image: str, credentials: Sequence[Credential] = ()) -> ImageStatus: ...
 
     def list(self) -> Sequence[ImageStatus]: ...
 
@@ -310,6 +346,10 @@ class Runtime(Protocol):
 
     def stop_container(self, container_id: str, grace: float) -> None:
         """Ask it to end (its stop signal), and kill it `grace` seconds later. Called again, the shorter time counts."""
+        ...
+
+    def update_resources(self, container_id: str, resources: Resources) -> None:
+        """Other limits for a container that runs. Raises RuntimeFailure when they cannot be put in force."""
         ...
 
     def remove_container(self, container_id: str) -> None: ...

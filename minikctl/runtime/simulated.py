@@ -29,11 +29,13 @@ from minikctl.runtime.interface import (
     RUNNING,
     ContainerConfig,
     ContainerStatus,
+    Credential,
     ExecResult,
     ImageStatus,
     NoSuchContainer,
     Notify,
     PodState,
+    Resources,
     RuntimeFailure,
     SandboxConfig,
     SandboxStatus,
@@ -55,7 +57,10 @@ class SimulatedImages:
         reference = parse(image)
         return ImageStatus(reference.digest or _DIGEST, (str(reference),), reference.repository)
 
-    def pull(self, image: str) -> ImageStatus:
+    def asks_registry(self, image: str) -> bool:
+        return False
+
+    def pull(self, image: str, credentials: Sequence[Credential] = ()) -> ImageStatus:
         found = self.status(image)
         assert found is not None
         return found
@@ -246,6 +251,9 @@ class SimulatedRuntime:
             container = self._containers.get(container_id)
             if container is not None and container.is_running:
                 self._end(container, 0)
+
+    def update_resources(self, container_id: str, resources: Resources) -> None:
+        """Nothing runs that could be limited."""
 
     def _end(self, container: ContainerStatus, exit_code: int) -> None:
         self._containers[container.id] = replace(

@@ -104,6 +104,8 @@ class Store:
         self._segment = -1
         self._made_folders: set[str] = set()
         self.on_recovered: Callable[[int], None] = lambda _count: None
+        self.fence: Callable[[], None] | None = None
+        """Called before each write of this Store, while nobody else writes; it raises to prevent the write."""
 
     # ------------------------------------------------------------------ reading
 
@@ -296,6 +298,8 @@ class Store:
         """The write cycle: lock, read, decide, next version, object beside its place, journal line, into place."""
         path = self.path(key)
         with _explained(self.root), self._locked() as head:
+            if self.fence is not None:
+                self.fence()
             event, obj = decide(self._read(path, key))
             rv = head.rv + 1
             obj = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(rv)}}

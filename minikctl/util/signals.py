@@ -8,8 +8,10 @@ woken when it reads from the pipe that the interpreter writes to for every signa
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
+import time
 
 
 class StopSignal:
@@ -30,3 +32,11 @@ class StopSignal:
         """Block the main thread until a signal has come."""
         while not self.event.is_set():
             os.read(self._signals, 64)
+
+    def wait_for(self, seconds: float) -> bool:
+        """Block the main thread until a signal has come, or for some seconds; whether one has come."""
+        deadline = time.monotonic() + seconds
+        while not self.event.is_set() and (left := deadline - time.monotonic()) > 0:
+            if select.select([self._signals], [], [], left)[0]:
+                os.read(self._signals, 64)
+        return self.event.is_set()

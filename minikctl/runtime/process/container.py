@@ -22,6 +22,7 @@ from minikctl.runtime.interface import (
     ContainerConfig,
     ContainerStatus,
 )
+from minikctl.runtime.limits import Limiter
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.folder import ContainerFolder, Launch
 from minikctl.runtime.process.launch import python
@@ -32,9 +33,12 @@ TERMINAL_SHIM = Path(__file__).with_name("terminal.py")
 MARK = "MINIKCTL_CONTAINER"
 TAKE_TERMINAL = ("setsid", "--ctty", "--wait")
 """The command that begins a session on the terminal that is its stdin, and runs another one in it."""
+_JOIN = 'for g in $1; do echo 0 >"$g"; done 2>/dev/null; shift; exec "$@"'
 _CHUNK = 256 * 1024
 _CHUNKS = 16
 """At most this many chunks from one container before others have their turn."""
+PATIENCE = 0.1
+"""Seconds that a line may take to end before its beginning is put into the log."""
 LOST = 255
 """The exit code of a container whose end nobody saw."""
 
@@ -79,6 +83,9 @@ class Container:
         self._pidfd = -1
         self._pipes: dict[int, int] = {}
         self._kept: list[int] = []
+        self._flushing = False
+        self.pod = ""
+        self.limits: Limiter | None = None
         self.over = threading.Event()
 
     def status(self) -> ContainerStatus:
@@ -119,6 +126,11 @@ class Container:
     def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
         """The same for a command that joins the container. Raises RuntimeFailure."""
         return list(argv), self.run.working_dir, self.environment
+
+    def joined(self, command: Sequence[str]) -> list[str]:
+        """A command that starts outside of the container, with the container's limits."""
+        groups = self.folder.groups()
+        return ["/bin/sh", "-c", _JOIN, "sh", " ".join(groups), *command] if groups else list(command)
 
     def main_process(self) -> proc.Process | None:
         """The container's own first process, which gets its signals; None before it runs."""
@@ -166,7 +178,10 @@ class Container:
                 self._finish()
             return
         ended = self.folder.exit()
-        shim = self.folder.process("shim")
+        shim = self.folder.process("shim") or (self._young_shim() if ended is None else None)
+        if shim is None and ended is None:
+            self.started_at = None  # the agent was killed before anything of it ran: it is started yet
+            return
         self._open_pipes()
         if shim is not None:
             with suppress(OSError):
@@ -179,6 +194,11 @@ class Container:
             self._loop.call(self._listen)
         else:
             self._end()
+
+    def _young_shim(self) -> proc.Process | None:
+        """The shim that has not got round to writing who it is: the oldest leader of a session with our mark."""
+        found = [p for p in proc.marked(self.mark, proc.everything()) if p.session == p.pid]
+        return min(found, key=lambda p: (p.started, p.pid)).process if found else None
 
     def fail(self, code: int, reason: str, message: str, now: datetime) -> None:
         """It could not be started."""
@@ -216,9 +236,20 @@ class Container:
                 self._close_pipe(channel)
                 return False
             self.log.write(channel, data)
+            self._flush_later()
             for listener in list(self.listeners):
                 listener(channel, data)
         return True
+
+    def _flush_later(self) -> None:
+        """A line that does not end for a while is shown as far as it goes."""
+        if self.log.has_rest and not self._flushing:
+            self._flushing = True
+            self._loop.later(PATIENCE, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self.log.flush()
 
     def _close_pipe(self, channel: int) -> None:
         fd = self._pipes.pop(channel, -1)
@@ -246,6 +277,8 @@ class Container:
             self.folder.note_exit(LOST, "Unknown", message)
             ended = self.folder.exit()
         assert ended is not None
+        if self.limits is not None and self.limits.ran_out_of_memory(self.pod, self.id):
+            self.folder.note_failure("OOMKilled")
         self._set_exit(*ended)
         self._finish()
 
@@ -272,19 +305,26 @@ class Container:
         self.log.close()  # what had no newline is written now
         written = tail(Path(self.config.termination_log), MESSAGE_BYTES) if self.config.termination_log else b""
         if not written and code and self.config.termination_from_output:
-            lines = tail(self.log.path, 64 * OUTPUT_BYTES).splitlines()[-OUTPUT_LINES:]
-            written = b"".join(line.split(b" ", 3)[-1] + b"\n" for line in lines)[-OUTPUT_BYTES:]
+            lines = [line.split(b" ", 3) for line in tail(self.log.path, 64 * OUTPUT_BYTES).splitlines()]
+            said = b"".join(fields[-1] + (b"" if fields[-2:-1] == [b"P"] else b"\n") for fields in lines)
+            written = b"".join(said.splitlines(keepends=True)[-OUTPUT_LINES:])[-OUTPUT_BYTES:]
         return written.decode("utf-8", "replace")
 
     def _finish(self) -> None:
         self.log.close()
         self.state = EXITED
+        self._release()
         self.log.touch()  # those who follow it look again, and see that it is over
         self.over.set()
         for listener in list(self.listeners):
             listener(STDOUT, b"")
         self.listeners.clear()
         self._ended(self)
+
+    def _release(self, tries: int = 100) -> None:
+        """Give back what the kernel keeps for it, as soon as the last of its processes is gone."""
+        if self.limits is not None and not self.limits.remove(self.pod, self.id) and tries:
+            self._loop.later(0.02, lambda: self._release(tries - 1))
 
     # ------------------------------------------------------------------ being ended
 

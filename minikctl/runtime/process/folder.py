@@ -6,7 +6,8 @@ pods/<uid>/volumes/…
 pods/<uid>/containers/<container>/<attempt>/
     config.json started     what was to run; when it was started
     shim main exit          written by the shim: two processes, the exit code
-    failure.json            why it could not be started
+    failure.json            why it could not be started, or ended otherwise than by itself
+    cgroups                 what its processes join: files of the kernel's
     stdout stderr stdin     pipes
     root/                   the container's working directory; links to its volumes
 """
@@ -16,12 +17,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat as modes
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from minikctl.runtime.interface import ContainerConfig, Mount, SandboxStatus, Security
+from minikctl.runtime.interface import ContainerConfig, Mount, Resources, SandboxStatus, Security
 from minikctl.runtime.process.proc import Process, parse_stat
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, indented, loads
@@ -104,8 +106,19 @@ class ContainerFolder:
     def note_exit(self, code: int, reason: str = "", message: str = "") -> None:
         """For the cases in which the shim could not write it."""
         if reason:
-            atomic_write(self.path / "failure.json", indented({"reason": reason, "message": message}))
+            self.note_failure(reason, message)
         atomic_write(self.path / "exit", b"%d\n" % code)
+
+    def note_failure(self, reason: str, message: str = "") -> None:
+        """Why it ended, where that is more than its exit code says."""
+        atomic_write(self.path / "failure.json", indented({"reason": reason, "message": message}))
+
+    def note_groups(self, files: Sequence[Path]) -> None:
+        """What its processes have to join before they are its: `cgroup.procs` files."""
+        (self.path / "cgroups").write_text("".join(f"{f}\n" for f in files))
+
+    def groups(self) -> list[str]:
+        return _text(self.path / "cgroups").split("\n")[:-1]
 
     def failure(self) -> tuple[str, str]:
         found = _json(self.path / "failure.json") or {}
@@ -184,6 +197,7 @@ def config_from(content: dict[str, Any]) -> tuple[ContainerConfig, Launch]:
         raw[name] = tuple(raw[name])
     raw["env"] = tuple((k, v) for k, v in raw["env"])
     security = raw.get("security") or {}
+    raw["resources"] = Resources(**(raw.get("resources") or {}))
     raw["security"] = Security(**{k: tuple(v) if isinstance(v, list) else v for k, v in security.items()})
     run = dict(content["launch"])
     run["argv"] = tuple(run["argv"])

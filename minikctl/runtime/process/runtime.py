@@ -19,7 +19,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from minikctl.runtime import limits
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
+from minikctl.runtime.cri_log import MAX_FILES, MAX_SIZE
 from minikctl.runtime.interface import (
     LOCALHOST,
     NOT_READY,
@@ -31,6 +33,7 @@ from minikctl.runtime.interface import (
     NoSuchContainer,
     Notify,
     PodState,
+    Resources,
     RuntimeFailure,
     SandboxConfig,
     SandboxStatus,
@@ -53,7 +56,7 @@ LIMITATIONS = (
     "containers are plain processes of this user: they see the host's files and processes",
     "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own",
     "volumes cannot be mounted at absolute paths: they are linked below the container's working directory",
-    "users, capabilities and limits of resources are not applied",
+    "users and capabilities are not applied",
 )
 
 
@@ -64,12 +67,15 @@ class ProcessRuntime:
     version = "0.1.0"
     simulated = False
     container_class: type[Container] = Container
+    images_class: type[ProcessImages] = ProcessImages
+    log_size, log_files = MAX_SIZE, MAX_FILES
+    """How large a container's log may become before it is rotated, and how many files of it are kept."""
 
     def __init__(self, state_dir: Path, node: str, cidr: str, *, host_ip: str = "", clock: Clock | None = None):
         self._clock = clock or SystemClock()
         self._node, self._host_ip = node, host_ip
         self._folder = PodsFolder(state_dir)
-        self.images = ProcessImages(state_dir, node)
+        self.images = self.images_class(state_dir, node)
         self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
         self._presence = -1
         self._addresses = AddressPool(cidr, is_free=address_is_free)
@@ -78,16 +84,18 @@ class ProcessRuntime:
         self._sandboxes: dict[str, SandboxStatus] = {}
         self._containers: dict[str, Container] = {}
         self._loop = Loop(f"runtime-{node}")
+        self._limits = limits.find(state_dir, node)
         self._notify: Notify = lambda _uid: None
 
     def limitations(self) -> Sequence[str]:
-        return LIMITATIONS
+        return (*LIMITATIONS, *self._limits.limitations())
 
     # ------------------------------------------------------------------ life
 
     def start(self, notify: Notify) -> None:
         """Adopt what earlier agents left, then listen."""
         _raise_descriptor_limit()
+        self._limits.start(self._folder.uids())
         for uid in self._folder.uids():
             self._adopt_pod(uid)
         self._notify = notify
@@ -127,10 +135,27 @@ class ProcessRuntime:
             )
         for container in sorted(found, key=lambda c: c.created_at):
             self._containers[container.id] = container
+            container.limits, container.pod = self._limits, uid
+            if container.folder.started() is not None and container.folder.exit() is None:
+                self._limit(container)
             container.adopt()
+
+    def _limit(self, container: Container) -> None:
+        """Have the limits of resources in force for what is going to run in it. Raises RuntimeFailure."""
+        container.limits = self._limits
+        container.log.limit(self.log_size, self.log_files)
+        try:
+            files = self._limits.add(
+                container.pod, container.id, container.config.resources, lambda: _shim_of(container.folder)
+            )
+            if files:
+                container.folder.note_groups(files)
+        except OSError as e:
+            raise RuntimeFailure(f"failed to apply limits of resources: {e.strerror}: {e.filename}") from None
 
     def stop(self) -> None:
         self._notify = lambda _uid: None
+        self._limits.stop()
         self._loop.stop()
         for container in list(self._containers.values()):
             container.abandon()
@@ -167,6 +192,8 @@ class ProcessRuntime:
         except OSError as e:
             self._addresses.release(ip)
             raise RuntimeFailure(f"failed to create the pod's folder: {e.strerror}: {e.filename}") from None
+        with contextlib.suppress(OSError):  # told of when a container needs it
+            self._limits.add_pod(config.uid, config.resources)
         with self._lock:
             self._sandboxes[sandbox.id] = sandbox
         return sandbox
@@ -203,6 +230,7 @@ class ProcessRuntime:
             self._sandboxes.pop(sandbox_id, None)
             is_last = all(s.uid != sandbox.uid for s in self._sandboxes.values())
         if is_last:
+            self._limits.remove_pod(sandbox.uid)
             remove_tree(self._folder.pod(sandbox.uid))
         else:
             self._folder.remove_sandbox(sandbox)
@@ -243,6 +271,7 @@ class ProcessRuntime:
         sandbox = self._sandbox(sandbox_id)
         folder = self._folder.container(sandbox.uid, config.name, config.attempt)
         container_id, created = secrets.token_hex(32), self._clock.now()
+        config = self._settle(config)
         try:
             if folder.path.exists():
                 remove_tree(folder.path)
@@ -257,9 +286,15 @@ class ProcessRuntime:
         container = self.container_class(
             container_id, sandbox_id, folder, config, run, created, log_path, self._loop, self._ended
         )
+        container.pod = sandbox.uid
+        self._limit(container)
         with self._lock:
             self._containers[container_id] = container
         return container_id
+
+    def _settle(self, config: ContainerConfig) -> ContainerConfig:
+        """What the image decides where the pod does not. Raises RuntimeFailure."""
+        return config
 
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         """Make the container's files, and find out how it is run. Raises RuntimeFailure, OSError."""
@@ -299,6 +334,18 @@ class ProcessRuntime:
         else:
             self._loop.call(container.kill)
 
+    def update_resources(self, container_id: str, resources: Resources) -> None:
+        container = self._container(container_id)
+        try:
+            self._limits.update(container.pod, container_id, resources)
+        except OSError as e:
+            raise RuntimeFailure(f"failed to update the limits of resources: {e.strerror}") from None
+        container.config = replace(container.config, resources=resources)
+        with contextlib.suppress(OSError):
+            container.folder.save(
+                container_id, container.sandbox_id, container.created_at, container.config, container.run
+            )
+
     def remove_container(self, container_id: str) -> None:
         with self._lock:
             container = self._containers.get(container_id)
@@ -307,6 +354,7 @@ class ProcessRuntime:
         container.remove()
         with self._lock:
             self._containers.pop(container_id, None)
+        self._limits.remove(container.pod, container_id)
         remove_tree(container.folder.path)
         for path in [container.log.path, *container.log.path.parent.glob(container.log.path.name + ".*")]:
             path.unlink(missing_ok=True)
@@ -411,6 +459,11 @@ def cluster_range(cluster_uid: str, index: int) -> str:
     return f"127.{second}.{third}.0/24"
 
 
+def _shim_of(folder: ContainerFolder) -> int | None:
+    found = folder.process("shim")
+    return found.pid if found is not None else None
+
+
 def address_is_free(address: str) -> bool:
     """Whether no socket of this machine is bound to a loopback address."""
     wanted = "".join(f"{int(part):02X}" for part in reversed(address.split("."))) + ":"
@@ -466,6 +519,7 @@ def kill_everything(state_dir: str | Path, node: str = "") -> int:
         return list(found.values())
 
     proc.kill_all(find)
+    limits.clean(Path(state_dir), node)
     _note_killed(folder, uids)
     return len(killed)
 

@@ -92,13 +92,16 @@ class ExecSession:
             joined, working_dir, environment = container.exec_command(argv)
             command = ["/bin/sh", "-c", _ON_TERMINAL, "sh", os.ttyname(self._slave), *joined]
             standard = subprocess.DEVNULL
-        self._process = _start(command, working_dir, {"TERM": "xterm", **environment}, standard, standard)
+        self._process = _start(
+            container.joined(command), working_dir, {"TERM": "xterm", **environment}, standard, standard
+        )
         self._input = Input(self._master, owned=False)
         self._outputs[self._master] = STDOUT
 
     def _on_pipes(self, container: Container, argv: Sequence[str], stdin: bool) -> None:
         source = subprocess.PIPE if stdin else subprocess.DEVNULL
-        self._process = _start(*container.exec_command(argv), source, subprocess.PIPE)
+        command, working_dir, environment = container.exec_command(argv)
+        self._process = _start(container.joined(command), working_dir, environment, source, subprocess.PIPE)
         self._input = Input(_taken(self._process.stdin) if stdin else -1)
         self._outputs = {_taken(self._process.stdout): STDOUT, _taken(self._process.stderr): STDERR}
 

@@ -22,6 +22,9 @@ if [ -p "$dir/stdin" ]; then
 fi
 
 (
+    if [ -e "$dir/cgroups" ]; then
+        while read -r group; do echo 0 >"$group"; done <"$dir/cgroups"
+    fi
     read -r stat </proc/self/stat && echo "$stat" >"$dir/main"
     exec "$@" 3>&- 4>&-
 ) <"$input" >"$dir/stdout" 2>"$dir/stderr"

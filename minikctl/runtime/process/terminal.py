@@ -33,8 +33,24 @@ def read(path):
     return data.decode(errors="replace")
 
 
+def join(folder):
+    """The container's limits hold from here on."""
+    try:
+        groups = read(f"{folder}/cgroups").split("\n")[:-1]
+    except OSError:
+        return
+    for group in groups:
+        try:
+            fd = os.open(group, os.O_WRONLY)
+            os.write(fd, b"0")
+            os.close(fd)
+        except OSError:
+            pass
+
+
 def become(folder, slave, argv):
     """The main process, in the child."""
+    join(folder)
     if not os.path.exists(f"{folder}/{SANDBOXED}"):  # else its first process does that in its own namespace
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)

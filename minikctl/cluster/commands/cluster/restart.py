@@ -21,7 +21,7 @@ def run(call: Invocation) -> None:
 COMMAND = Command(
     name="restart",
     summary="Stop and start the cluster, with other settings if any are given",
-    use="restart [--nodes N] [--simulated] [--fsync]",
+    use="restart [--nodes N] [--simulated] [--control-planes N] [--fsync]",
     options=SETTINGS,
     run=run,
 )

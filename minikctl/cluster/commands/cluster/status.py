@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.client.state_dir import Cluster, load
-from minikctl.cluster import layout, processes, start
+from minikctl.cluster import layout, on_demand, processes, start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import Option
@@ -36,8 +36,13 @@ def run(call: Invocation) -> int:
 
 
 def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
-    """{running, stateDir, nodes: {wanted, ready, simulated}, components: [{name, pid, state, seconds, bytes, restarts}]}."""
-    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster))]
+    """{running, stateDir, nodes: {wanted, ready, simulated}, components: [{name, pid, state, seconds, bytes, restarts, leads?}]}."""
+    network = layout.pid_file(directory, layout.NETWORK).exists()
+    names = [
+        layout.SUPERVISOR,
+        *(c.name for c in layout.components(cluster, network=network, demanded=on_demand.demanded(directory))),
+    ]
+    leading = _leading(directory) if cluster.controlPlanes > 1 else set()
     return {
         "running": start.is_running(directory),
         "stateDir": str(directory),
@@ -47,7 +52,16 @@ def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
             "ready": len(start.ready_nodes(directory) & set(cluster.running_nodes())),
             "simulated": cluster.simulated,
         },
-        "components": [_component(directory, name) for name in names],
+        "components": [_component(directory, name) | ({"leads": True} if name in leading else {}) for name in names],
+    }
+
+
+def _leading(directory: Path) -> set[str]:
+    """The processes that lead, of several control planes."""
+    from minikctl.cluster.high_availability import leaders
+
+    return {
+        f"{lease.removeprefix('kube-')}-{holder.rpartition('-')[2]}" for lease, holder in leaders(directory).items()
     }
 
 
@@ -82,7 +96,7 @@ def _show(call: Invocation, found: dict[str, Any]) -> None:
         rows.append(
             [
                 component["name"],
-                component["state"],
+                "leading" if component.get("leads") else component["state"],
                 str(component["pid"]),
                 str(component["restarts"]),
                 f"{component['bytes'] // (1 << 20)}Mi",

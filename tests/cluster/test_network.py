@@ -1,0 +1,69 @@
+"""The process of the cluster network among those of a cluster: when there is one, and what outlives what."""
+
+from __future__ import annotations
+
+import pytest
+
+from minikctl.client.state_dir import Cluster
+from minikctl.cluster import layout, network
+from minikctl.runtime.network.client import ClusterNetwork
+from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def running(daemon: Daemon) -> Daemon:
+    daemon.start()
+    if ClusterNetwork.open(daemon.root) is None:
+        pytest.skip("this machine allows no network namespaces")
+    return daemon
+
+
+def opened(daemon: Daemon) -> ClusterNetwork:
+    found = ClusterNetwork.open(daemon.root)
+    assert found is not None
+    return found
+
+
+def test_it_comes_back(running: Daemon) -> None:
+    network = opened(running)
+    old = running.kill(layout.NETWORK)
+    assert network.pods() == {} and network.pid != old.pid
+    network.close()
+
+
+def test_it_outlives_its_supervisor_and_is_taken_over(running: Daemon) -> None:
+    old = running.process(layout.NETWORK)
+    running.kill(layout.SUPERVISOR)
+    agent = running.process("kubelet-node-1")
+    eventually(lambda: not agent.alive)
+    running.start()
+    assert running.process(layout.NETWORK) == old and old.alive and opened(running).pid == old.pid
+    running.kill(layout.NETWORK)  # that it is watched over, though it is nobody's child here
+    eventually(lambda: running.process(layout.NETWORK).alive)
+    assert opened(running).pid == running.process(layout.NETWORK).pid != old.pid
+    running.kill(layout.SUPERVISOR)
+    assert running.run("cluster", "stop").code == 0
+    assert not running.root.joinpath("run", "network.pid").exists()
+
+
+def test_a_real_node_brings_it_and_the_last_one_takes_it_away(daemon: Daemon) -> None:
+    daemon.start("--nodes", "1", "--simulated")
+    assert ClusterNetwork.open(daemon.root) is None
+    if (
+        daemon.run("cluster", "node", "add", "real", "--simulated=false").code == 0
+        and ClusterNetwork.open(daemon.root) is not None
+    ):
+        daemon.run("cluster", "node", "remove", "real")
+        eventually(lambda: ClusterNetwork.open(daemon.root) is None)
+
+
+def test_who_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cluster(**fields: object) -> Cluster:
+        return Cluster("u", "2026-01-01T00:00:00Z", **fields)  # type: ignore[arg-type]
+
+    assert not network.is_wanted(cluster(simulated=True))
+    assert network.is_wanted(cluster(simulated=True, added={"real": {"index": 2}}))
+    assert not network.is_wanted(cluster(added={"s": {"index": 2, "simulated": True}}, removed=["node-1"]))
+    monkeypatch.setenv("MINIKCTL_RUNTIME", "process")
+    assert not network.is_wanted(cluster())
