@@ -20,7 +20,7 @@ LIMIT = 5.0
 
 class Site:
     def __init__(self, override):
-        self.override, self.ready, self.server = override, False, None
+        self.override, self.ready, self.server, self.code = override, False, None, 0
 
     def handle(self, request):
         if self.override:
@@ -90,6 +90,7 @@ class Site:
     def close(self, timeout, code):
         """Answer what is being asked, then end."""
         end = time.monotonic() + timeout
+        self.code = code
         self.server.drain()
         while not self.server.idle and time.monotonic() < end:
             time.sleep(0.02)
@@ -228,3 +229,4 @@ def main(words):
             say(f"Started UDP server on port {address} {udp}")
         site.ready = True
     made.run()
+    os._exit(site.code)
