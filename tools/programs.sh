@@ -11,6 +11,8 @@ ip iproute2
 nsenter util-linux
 curl curl
 wrk wrk
+redis-server redis-server
+nginx nginx-light
 "
 PATH=$PATH:/usr/sbin:/sbin
 missing=$(echo "$programs" | while read -r program package; do
