@@ -84,8 +84,8 @@ class Kubelet:
         self.images = ImageManager(runtime.images, self.clock)
         self.backoff = BackOff()
         self.volumes = VolumeManager(self.client, self.clock)
-        self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
-        self.hooks = Hooks(runtime, self.clock, self._enqueue, self._tell)
+        self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
+        self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
@@ -109,14 +109,14 @@ class Kubelet:
 
     def start(self) -> None:
         """Register the node, adopt what runs, and follow the node's pods."""
-        self.runtime.start(self._enqueue)
+        self.runtime.start(self.look_again)
         self.register()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
         for pod_uid in self.runtime.pod_uids():
             if pod_uid not in self.records:
-                self._enqueue(pod_uid)
+                self.look_again(pod_uid)
 
     def stop(self) -> None:
         """Let go of everything; containers run on."""
@@ -144,7 +144,8 @@ class Kubelet:
             record.pod, record.gone = pod, True
             self.queue.add(self._key(uid(pod)), _version(pod))
 
-    def _enqueue(self, pod_uid: str) -> None:
+    def look_again(self, pod_uid: str) -> None:
+        """Have a pod synced soon; from any thread."""
         self.queue.add(self._key(pod_uid))
 
     def _key(self, pod_uid: str) -> str:
