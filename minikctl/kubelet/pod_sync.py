@@ -236,7 +236,7 @@ class PodSync:
         pod, container = record.pod, start.spec["name"]
         state = self.runtime.pod_state(uid(pod))
         self._back_off(record, start, state.newest(container))
-        self._ensure_image(pod, start.spec)
+        image = self._ensure_image(pod, start.spec)
         sandbox = state.sandbox
         assert sandbox is not None
         if self.runtime.simulated:
@@ -250,6 +250,7 @@ class PodSync:
                     self._facts(state),
                     lambda env: self._mounts(record, start, state, env),
                     (record.allotted or {}).get(container) or start.spec.get("resources") or {},
+                    image,
                 )
                 config = self._with_last_words(record, start, config)
             except ConfigError as e:

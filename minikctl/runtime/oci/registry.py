@@ -93,7 +93,7 @@ class Registry:
         answer = self._send(method, path, headers)
         if answer.status == 401:
             challenge = answer.headers.get("WWW-Authenticate") or ""
-            answer.release_conn()
+            answer.close()
             self._authorization = self._answer_to(challenge)
             answer = self._send(method, path, headers)
         try:
