@@ -43,7 +43,7 @@ def loaded(node: Running, *tags: str, **settings: Any) -> None:
 def test_a_loaded_image(node: Running) -> None:
     entrypoint = ["sh", "-c", "echo $GREETING from $0 in $PWD as $(id -u) of $(ls /bin | wc -l) && sleep 600"]
     loaded(node, "busy:1", Entrypoint=entrypoint, Cmd=["me"], WorkingDir="/home/app", User="app")
-    node.create(image="busy:1")
+    node.create(image="busy:1", command=())
     pod = node.ready()
     node.said("hello from me in /home/app as 1000 of ")
     assert first(pod)["imageID"].startswith("docker.io/library/busy@sha256:")
@@ -67,10 +67,12 @@ def test_whom_an_image_runs_as(node: Running) -> None:
 
 def test_a_pull_with_a_secret(node: Running, tmp_path: Path) -> None:
     with running(tmp_path / "registry", password=True) as address:
-        layout = archives.oci_layout([archives.busybox_layer()], Env=["PATH=/bin"], Cmd=["sh", "-c", "echo pulled; sleep 600"])
+        layout = archives.oci_layout(
+            [archives.busybox_layer()], Env=["PATH=/bin"], Cmd=["sh", "-c", "echo pulled; sleep 600"]
+        )
         digest = push(address, "team/app:1", layout, password=True)
         image = f"{address}/team/app:1"
-        node.create("without", image=image)
+        node.create("without", image=image, command=())
         pod = node.wait(lambda p: waiting(p, "ErrImagePull"), name="without")
         assert "pull access denied" in first(pod)["state"]["waiting"]["message"]
         node.wait(lambda p: waiting(p, "ImagePullBackOff"), name="without")
@@ -81,7 +83,7 @@ def test_a_pull_with_a_secret(node: Running, tmp_path: Path) -> None:
             "data": {".dockerconfigjson": base64.b64encode(json.dumps(auths).encode()).decode()},
         }
         node.client.create("secrets", secret, "default")
-        node.create(image=image, spec={"imagePullSecrets": [{"name": "regcred"}, {"name": "missing"}]})
+        node.create(image=image, command=(), spec={"imagePullSecrets": [{"name": "regcred"}, {"name": "missing"}]})
         pod = node.ready()
         node.said("pulled")
         assert first(pod)["imageID"] == f"{address}/team/app@{digest}"
@@ -100,7 +102,9 @@ def test_a_registry_that_is_not_there(node: Running) -> None:
     node.create(image="127.0.0.1:9/x:1")
     pod = node.wait(lambda p: waiting(p, "RegistryUnavailable"))
     message = first(pod)["state"]["waiting"]["message"]
-    assert message.startswith("image pull failed for 127.0.0.1:9/x:1 because the registry is unavailable: failed to pull")
+    assert message.startswith(
+        "image pull failed for 127.0.0.1:9/x:1 because the registry is unavailable: failed to pull"
+    )
     node.wait(lambda p: waiting(p, "ImagePullBackOff"))
     assert ("Failed", "Error: RegistryUnavailable") in node.events()
 
@@ -116,5 +120,6 @@ def test_plain_processes_cannot_run_it(tmp_path: Path, monkeypatch: pytest.Monke
         assert "it needs the sandbox runtime" in first(pod)["state"]["waiting"]["message"]
     finally:
         node.agent.stop()
+        kill_everything(node.root)
         node.cluster.close()
     until(lambda: processes_of(node.root) == [])
