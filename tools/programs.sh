@@ -15,6 +15,8 @@ busybox busybox-static
 docker-registry docker-registry
 skopeo skopeo
 zstd zstd
+redis-server redis-server
+nginx nginx-light
 "
 PATH=$PATH:/usr/sbin:/sbin
 missing=$(echo "$programs" | while read -r program package; do

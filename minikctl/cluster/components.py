@@ -73,6 +73,10 @@ def run(
         host.run(state_dir)
     elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
+    elif component.role == layout.AUTOSCALER:
+        from minikctl.cluster.autoscaler import loop
+
+        loop.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent

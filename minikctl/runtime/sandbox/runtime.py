@@ -34,7 +34,7 @@ from minikctl.runtime.process.launch import (
     words_of,
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
-from minikctl.runtime.sandbox import command, seccomp, tools, tree
+from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
 from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import compact
@@ -99,6 +99,8 @@ class SandboxRuntime(ProcessRuntime):
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)
+        if parts := command.beneath(config.mounts):
+            (folder.path / beneath.PLACE).write_bytes(parts)
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run
