@@ -107,12 +107,15 @@ class SandboxRuntime(ProcessRuntime):
 
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
-        etc, found = tree.make_etc(self._etc), self.images.unpacked(config.image)
+        etc = tree.make_etc(self._etc)
+        with self.images.kept():  # until it is noted that this container needs it
+            found = self.images.unpacked(config.image)
+            if found is not None:
+                note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
+                atomic_write(folder.path / IMAGE_FILE, compact(note))
         if found is None:
             image, status = self.images.emulated(config.image)
             return tree.Layout(folder.path, etc), image, status, "/" if config.security.user else "/root"
-        note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
-        atomic_write(folder.path / IMAGE_FILE, compact(note))
         home = found.settings.env.get("HOME") or unpacked.identity(found, config.security, etc)[1]
         return self._layout(folder.path), found.settings, found.status, home
 
