@@ -36,6 +36,8 @@ class Kill:
     name: str
     message: str
     restart: bool = False
+    grace: float | None = None
+    """Seconds that a probe allows instead of the pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ def _sidecar(
 
 def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -> Kill | None:
     restarts = may_restart(pod, spec)
+    grace: float | None = None
     changed = bool(status.spec_hash) and status.spec_hash != spec_hash(spec)
     if changed:
         message, restarts = f"Container {spec['name']} definition changed", True
@@ -230,10 +233,12 @@ def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -
         return Kill(status.id, status.name, f"Container {spec['name']} resize requires restart", restart=True)
     elif status.id in health.failed:
         message = f"Container {spec['name']} failed {health.failed[status.id]} probe"
+        asked = get_path(spec, f"{health.failed[status.id]}Probe", "terminationGracePeriodSeconds")
+        grace = None if asked is None else float(asked)
     else:
         return None
     text = f"{message}, will be restarted" if restarts else message
-    return Kill(status.id, status.name, text, restart=changed)
+    return Kill(status.id, status.name, text, restart=changed, grace=grace)
 
 
 def should_restart(pod: Obj, status: ContainerStatus | None, health: Health = Health()) -> bool:
