@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from minikctl.api.meta import Obj, Objects, annotations_of, key, name, namespace
-from minikctl.ingress import annotations
+from minikctl.ingress import nginx_annotations
 from minikctl.ingress.backends import Services
 from minikctl.ingress.basic_auth import parse_users
 from minikctl.ingress.matching import ingress_order
@@ -106,7 +106,7 @@ class _Ingress:
         self.obj, self.spec = ingress, ingress.get("spec") or {}
         self.namespace, self.owner = namespace(ingress), f"Ingress {key(ingress)}"
         self.services, self.collected = services, collected
-        self.settings, problems = annotations.parse(annotations_of(ingress))
+        self.settings, problems = nginx_annotations.parse(annotations_of(ingress))
         for sentence in problems:
             collected.problem(ingress, "InvalidAnnotation", sentence)
         self.auth = self._auth(secret)
