@@ -54,6 +54,9 @@ def run(
         listener.close()
         return holder.run(state_dir, network.get(), parent_alive)
     network.let_go()
+    if component.name == layout.PROXY:
+        listener.close()
+        return _proxy(state_dir, cluster, parent_alive)
     _follow_parent(parent_alive)
     if component.role == layout.API_SERVER:
         from minikctl.apiserver.http import process
@@ -62,7 +65,11 @@ def run(
             process.run(state_dir, listener, fsync=cluster.fsync)
         return 0
     listener.close()
-    if component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
+    if component.name == layout.PROXY_HOST:
+        from minikctl.proxy import host
+
+        host.run(state_dir)
+    elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
@@ -70,6 +77,14 @@ def run(
 
         run_agent(state_dir, [config(cluster, name) for name in component.nodes], component.simulated)
     return 0
+
+
+def _proxy(state_dir: Path, cluster: Cluster, parent_alive: int) -> int:
+    from minikctl.proxy import process
+
+    network = process.enter(state_dir)  # before there is a second thread
+    _follow_parent(parent_alive)
+    return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network)
 
 
 def _follow_parent(pipe: int) -> None:
@@ -136,6 +151,7 @@ def start_control(
 
         settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
         started.append(Manager(Context(client, informers, settings=settings)))
+        _start_on_demand(informers, state_dir, cluster)
     if scheduler:
         from minikctl.client.decisions import DecisionLog
         from minikctl.scheduler.scheduler import Scheduler
@@ -157,6 +173,21 @@ def start_control(
         informers.stop()
 
     return end
+
+
+def _start_on_demand(informers: InformerFactory, state_dir: Path, cluster: Cluster) -> None:
+    """The Service proxy, where there is no cluster network that needs it anyway: for what the host is to reach."""
+    if all(cluster.is_simulated(n) for n in cluster.node_names()):
+        return
+    from minikctl.api.kinds.service import LOAD_BALANCER, NODE_PORT
+    from minikctl.cluster import on_demand
+    from minikctl.proxy.rules import has_host_ports
+
+    def ask() -> None:
+        on_demand.demand(state_dir, layout.PROXY)
+
+    on_demand.follow(informers, "services", lambda s: s["spec"].get("type") in (NODE_PORT, LOAD_BALANCER), ask)
+    on_demand.follow(informers, "pods", has_host_ports, ask)
 
 
 def _ca(state_dir: Path) -> str:

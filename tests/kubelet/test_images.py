@@ -19,7 +19,10 @@ class Registry:
         found = str(parse(image))
         return ImageStatus("sha256:1", (found,), "r", 7) if found in self.present else None
 
-    def pull(self, image):
+    def asks_registry(self, image):
+        return False
+
+    def pull(self, image, credentials=()):
         self.pulls += 1
         if image not in self.there:
             raise ImageFailure(f"{image}: not found")

@@ -103,10 +103,10 @@ def test_there_is(name):
 def test_there_is_no(name):
     reference = parse(name)
     with pytest.raises(ImageFailure) as caught:
-        images.find(reference, "/s/images")
+        images.find(reference)
     text = str(caught.value)
     assert text.startswith(f'failed to pull and unpack image "{reference}": failed to resolve reference "{reference}":')
-    assert f"{reference}: not found" in text and "/s/images/NAME.json" in text
+    assert f"{reference}: not found" in text and "minikctl image pull " in text
 
 
 def test_an_unknown_repository():
@@ -114,11 +114,9 @@ def test_an_unknown_repository():
         images.find(parse("nobody/nothing:1"))
 
 
-def test_the_advice_works(tmp_path):
-    with pytest.raises(ImageFailure) as caught:
-        images.find(parse("me/app:1"), str(tmp_path))
-    advice = json.loads(str(caught.value).partition("write ")[2].rpartition(" into")[0])
-    (tmp_path / "NAME.json").write_text(json.dumps(advice))
+def test_registered_programs(tmp_path):
+    own = {"image": "me/app:1", "command": ["PROGRAM", "ARGUMENT"]}
+    (tmp_path / "NAME.json").write_text(json.dumps(own))
     (tmp_path / "broken.json").write_text("{")
     assert images.registered(tmp_path, parse("docker.io/me/app:1")).entrypoint == ("PROGRAM", "ARGUMENT")
     assert images.registered(tmp_path, parse("me/app:2")) is None

@@ -67,6 +67,7 @@ class ProcessRuntime:
     version = "0.1.0"
     simulated = False
     container_class: type[Container] = Container
+    images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES
     """How large a container's log may become before it is rotated, and how many files of it are kept."""
 
@@ -74,7 +75,7 @@ class ProcessRuntime:
         self._clock = clock or SystemClock()
         self._node, self._host_ip = node, host_ip
         self._folder = PodsFolder(state_dir)
-        self.images = ProcessImages(state_dir, node)
+        self.images = self.images_class(state_dir, node)
         self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
         self._presence = -1
         self._addresses = AddressPool(cidr, is_free=address_is_free)
@@ -270,6 +271,7 @@ class ProcessRuntime:
         sandbox = self._sandbox(sandbox_id)
         folder = self._folder.container(sandbox.uid, config.name, config.attempt)
         container_id, created = secrets.token_hex(32), self._clock.now()
+        config = self._settle(config)
         try:
             if folder.path.exists():
                 remove_tree(folder.path)
@@ -289,6 +291,10 @@ class ProcessRuntime:
         with self._lock:
             self._containers[container_id] = container
         return container_id
+
+    def _settle(self, config: ContainerConfig) -> ContainerConfig:
+        """What the image decides where the pod does not. Raises RuntimeFailure."""
+        return config
 
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         """Make the container's files, and find out how it is run. Raises RuntimeFailure, OSError."""

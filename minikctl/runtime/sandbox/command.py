@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from minikctl.runtime.interface import Mount, Security
 from minikctl.runtime.sandbox import bwrap
-from minikctl.runtime.sandbox.tree import Layout, destination
+from minikctl.runtime.sandbox.tree import Layout
 
 CAPABILITIES = (
     *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "NET_RAW"),
@@ -31,6 +31,8 @@ class Box:
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
+    new_folder: str = ""
+    """A folder to be made in the container when it starts."""
 
 
 def arguments(box: Box) -> list[str]:
@@ -46,10 +48,13 @@ def arguments(box: Box) -> list[str]:
     ]
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
-    for mount in sorted(box.mounts, key=lambda m: destination(m.container_path).count("/")):
-        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, destination(mount.container_path)]
+    places = ((box.layout.destination(m.container_path), m) for m in box.mounts)
+    for place, mount in sorted(places, key=lambda found: found[0].count("/")):
+        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, place]
+    if box.new_folder:
+        words += ["--dir", box.new_folder]
     if security.read_only_root:  # last: what is mounted needs places to be mounted at
-        words += [w for place, _ in box.layout.overlays() for w in ("--remount-ro", place)]
+        words += [w for place, _ in box.layout.overlays() if place != "/" for w in ("--remount-ro", place)]
         words += ["--remount-ro", "/"]
     words += [
         "--cap-drop",
@@ -63,10 +68,11 @@ def arguments(box: Box) -> list[str]:
 
 def _root(box: Box) -> Iterable[str]:
     layout = box.layout
-    words = ["--bind", str(layout.root), "/"]
-    for place, lower in layout.overlays():
-        words += ["--overlay-src", lower, "--overlay", str(layout.upper(place)), str(layout.work(place)), place]
-    words += bwrap.links()
+    words = ["--bind", str(layout.root), "/"] if layout.image is None else []
+    for place, lowers in layout.overlays():
+        words += [w for lower in lowers for w in ("--overlay-src", lower)]
+        words += ["--overlay", str(layout.upper(place)), str(layout.work(place)), place]
+    words += bwrap.links() if layout.host_tools else ()
     words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--ro-bind", "/sys", "/sys"]
     for source, place in box.visible:
         words += ["--ro-bind", source, place]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from minikctl.runtime.interface import RuntimeFailure
+from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
-from minikctl.runtime.sandbox import bwrap, command
+from minikctl.runtime.sandbox import bwrap, command, tools
+from minikctl.util.jsonio import JSONError, loads
 
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -30,6 +35,7 @@ class SandboxContainer(Container):
         limits = command.limited(security, command.capabilities(security), drop=False)
         start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), bwrap.program(), "--args", "9", "--"]
         terminal = TAKE_TERMINAL if self.config.tty else ()
+        terminal, limits = self._in_image(terminal), self._in_image(limits)
         return (
             [*start, *terminal, *limits, *self.run.argv],
             str(self.folder.path),
@@ -47,7 +53,18 @@ class SandboxContainer(Container):
         awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
         setting = ["env", *awkward] if awkward else []
         join = command.joining(main.pid, self.run.working_dir)
+        limits, setting = self._in_image(limits), self._in_image(setting)
         return [*join, *limits, *setting, *argv], str(self.folder.path), env
+
+    @cached_property
+    def image(self) -> Mapping[str, Any] | None:
+        """What IMAGE_FILE says; None for a container of an emulated image."""
+        return image_of(self.folder.path)
+
+    def _in_image(self, words: Sequence[str]) -> list[str]:
+        """A command of ours at the beginning of what runs in the container."""
+        has_own = self.image is not None and not self.image["hostTools"]
+        return tools.words(words) if has_own else list(words)
 
     def hears(self, main: proc.Process, number: int) -> bool:
         """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
@@ -63,6 +80,13 @@ class SandboxContainer(Container):
             found = proc.stat(pid)
             if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
                 return found.process
+        return None
+
+
+def image_of(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        return loads((folder / IMAGE_FILE).read_bytes())  # type: ignore[no-any-return]
+    except (OSError, JSONError):
         return None
 
 
