@@ -15,6 +15,7 @@ CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
 PROXY = "proxy"
+INGRESS = "ingress"
 PROXY_HOST = "proxy-host"
 """Its listeners on the host's loopback, which outlive it."""
 KUBELET = "kubelet"
@@ -58,7 +59,8 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *agents, *proxy]
+    ingress = [Component(INGRESS)] if INGRESS in demanded else []
+    return [*first, *control_plane(cluster.controlPlanes), *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

@@ -22,8 +22,9 @@ def context(certificate: Certificate) -> ssl.SSLContext:
         with _file(certificate.chain) as chain, _file(certificate.key) as key:
             made.load_cert_chain(chain.path, key.path, password=lambda: "")
     except ssl.SSLError as e:
-        reason = (e.reason or str(e)).replace("_", " ").lower()
-        raise BadCertificate(f'secret "{certificate.origin}" has no certificate and key that fit: {reason}') from None
+        mismatch = e.reason == "KEY_VALUES_MISMATCH"
+        reason = "the key is not the certificate's" if mismatch else "tls.crt or tls.key is not PEM, or is damaged"
+        raise BadCertificate(f'secret "{certificate.origin}" cannot be used: {reason}') from None
     except (OSError, ValueError) as e:
         raise BadCertificate(f'secret "{certificate.origin}": {e}') from None
     return made
