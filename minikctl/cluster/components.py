@@ -20,9 +20,11 @@ from minikctl.cluster.layout import Component
 from minikctl.util.signals import StopSignal
 
 if TYPE_CHECKING:
+    from minikctl.client import Client
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
     from minikctl.cluster.network import NetworkSocket
+    from minikctl.proxy.host import HostSide
 
 log = logging.getLogger("cluster")
 GATEWAYS = "gateways.gateway.networking.k8s.io"
@@ -78,6 +80,10 @@ def run(
         return ingress.run(state_dir, fsync=cluster.fsync)
     elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
+    elif component.role == layout.AUTOSCALER:
+        from minikctl.cluster.autoscaler import loop
+
+        loop.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
@@ -91,7 +97,19 @@ def _proxy(state_dir: Path, cluster: Cluster, parent_alive: int) -> int:
 
     network = process.enter(state_dir)  # before there is a second thread
     _follow_parent(parent_alive)
-    return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network)
+    return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network, _dns)
+
+
+def _dns(client: Client, host: HostSide, address: str, host_address: str) -> Callable[[], None]:
+    """The cluster's DNS, in the process that is in the router's namespace anyway. Raises OSError."""
+    from minikctl.dns import component
+
+    def host_socket(server: str, kind: int) -> socket.socket:
+        if ":" in server:
+            raise OSError("the host's side has no sockets for IPv6")
+        return host.new_socket("udp" if kind == socket.SOCK_DGRAM else "tcp")
+
+    return component.start(client, address, host_address=host_address, host_socket=host_socket)
 
 
 def _follow_parent(pipe: int) -> None:

@@ -35,6 +35,8 @@ class NodeConfig:
     max_pods: int = 110
     resources: Mapping[str, str] = field(default_factory=dict)
     """Quantities that the node has instead of the machine's: cpu, memory, …"""
+    reserved: Mapping[str, str] = field(default_factory=dict)
+    """Quantities that are kept for the system: allocatable is what is left."""
     taints: Sequence[Obj] = ()
     """What it registers with; later they are the cluster's."""
 
@@ -100,7 +102,7 @@ def node_status(
     return {
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
-        "allocatable": {**capacity, "ephemeral-storage": disk},
+        "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
         "conditions": conditions(before.get("conditions") or [], limits, now),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
@@ -120,6 +122,17 @@ def node_status(
             "architecture": machine.architecture,
         },
     }
+
+
+def _left(capacity: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str, str]:
+    """What the system leaves of each resource that it keeps something of."""
+    left = {}
+    for resource, kept in reserved.items():
+        if resource == "cpu":
+            left[resource] = f"{max(quantity.milli(capacity[resource]) - quantity.milli(kept), 0)}m"
+        else:
+            left[resource] = f"{max(quantity.value(capacity[resource]) - quantity.value(kept), 0) // 1024}Ki"
+    return left
 
 
 def conditions(before: list[Obj], limits: Sequence[str], now: datetime) -> list[Obj]:

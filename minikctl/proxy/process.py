@@ -16,9 +16,12 @@ import shutil
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from minikctl.client import Client
+from minikctl.client.informer import InformerFactory
 from minikctl.client.local import LocalClient
 from minikctl.proxy.fronts import Fronts
 from minikctl.proxy.host import KINDS, HostSide, listen
@@ -26,6 +29,7 @@ from minikctl.proxy.nftables import Nftables, run_nft
 from minikctl.proxy.proxy import Proxy
 from minikctl.proxy.relay import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
+from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.util.signals import StopSignal
 
@@ -45,7 +49,14 @@ def enter(state_dir: Path) -> ClusterNetwork | None:
     return network
 
 
-def run(state_dir: Path, pod_cidr: str, service_cidr: str, network: ClusterNetwork | None) -> int:
+Beside = Callable[[Client, HostSide, str, str], Callable[[], None]]
+"""Something else to start in this process, in the router's namespace: (client, the host's side, the control plane's
+address, the address at which pods reach the host or "") → what ends it. Raises OSError."""
+
+
+def run(
+    state_dir: Path, pod_cidr: str, service_cidr: str, network: ClusterNetwork | None, beside: Beside | None = None
+) -> int:
     """Serve until SIGTERM. `network`: what `enter` has entered."""
     stop = StopSignal()
     _raise_descriptor_limit()
@@ -64,15 +75,49 @@ def run(state_dir: Path, pod_cidr: str, service_cidr: str, network: ClusterNetwo
         routes = RouterRoutes(service_cidr, cluster_wide, answer_all=backend is None)
     proxy = Proxy(client, fronts, backend, inside=cluster_wide, routes=routes)
     proxy.start()
+    ends = _in_network(client, host, relay, backend, [*cluster_wide, service_cidr], beside) if network else []
     log.info("serving Services by %s", backend.name if backend else "userspace" if network else "the host's listeners")
     _end_with(host.watch(), "the host's side of the proxy")
     if network is not None:
         _end_with(network.watch(), "the cluster network")
     stop.wait()
+    for end in ends:
+        end()
     proxy.stop()
     relay.stop()
     client.close()
     return 0
+
+
+def _in_network(
+    client: Client, host: HostSide, relay: Relay, backend: Nftables | None, own: list[str], beside: Beside | None
+) -> list[Callable[[], None]]:
+    """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them."""
+    from minikctl.proxy import egress
+    from minikctl.proxy.policy.enforcer import Enforcer
+
+    cluster = [*own, f"{LINK}/32", "127.0.0.0/8"]
+    informers = InformerFactory(client)
+    enforcer = Enforcer(informers, run_nft if backend is not None else None, CONTROL_PLANE, cluster)
+    relay.permits = lambda who, endpoint, protocol: enforcer.permits(who, endpoint.ip, endpoint.port, protocol)
+    informers.start()
+    informers.wait_for_sync()
+    enforcer.start()
+    ends = [enforcer.stop, informers.stop]
+    if backend is not None:
+        try:
+            egress.start(relay, run_nft, CONTROL_PLANE, cluster)
+        except (OSError, BackendFailure) as e:
+            log.error("pods cannot reach what is outside the cluster: %s", e)
+    else:
+        log.warning("without nftables pods cannot reach what is outside the cluster")
+        log.warning("without nftables NetworkPolicies hold for connections through Services only")
+    if beside is not None:
+        try:
+            ends.append(beside(client, host, CONTROL_PLANE, egress.HOST_ADDRESS if backend is not None else ""))
+        except OSError as e:
+            log.error("%s", e)
+    return ends
 
 
 def _backend(service_cidr: str) -> Nftables | None:

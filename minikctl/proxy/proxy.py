@@ -6,6 +6,7 @@ of the backend is logged and everything is loaded anew a moment later.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import threading
@@ -263,8 +264,15 @@ class Proxy:
 
     def problem(self, front: Front, error: OSError) -> None:
         """A listener that cannot be opened."""
-        why = {13: "this user may not listen on it", 98: "another program listens there"}.get(error.errno or 0)
-        message = f"cannot listen on {front.address}:{front.port}/{front.protocol.upper()}: {why or error.strerror}"
+        number = error.errno or 0
+        why = {errno.EACCES: "this user may not listen on that port", errno.EADDRINUSE: "another program listens there"}
+        message = f"cannot listen on {front.address}:{front.port}/{front.protocol.upper()}: "
+        message += why.get(number) or error.strerror or str(error)
+        target = next(
+            (t for t in self._of_services.get("/".join(front.target[1:3]), []) if t.key == front.target), None
+        )
+        if target is not None and 0 < target.node_port != front.port:
+            message += f"; the node port is 127.0.0.1:{target.node_port}"
         log.warning("%s: %s", "/".join(front.target[1:3]), message)
         self._warn(front.target, "FailedToListen", message)
 

@@ -122,10 +122,13 @@ class Relay:
 
     def set_front(self, key: object, listener: socket.socket, balancer: Balancer, kind: str) -> None:
         """Carry what comes to a listener (not blocking) to the balancer's endpoints. kind: see `balancer`."""
+        made = UdpFront if listener.type == socket.SOCK_DGRAM else TcpFront
+        self.add_front(key, made(self, listener, balancer, kind))
+
+    def add_front(self, key: object, front: Front) -> None:
+        """The same with a front of one's own kind."""
         self.drop_front(key)
-        front = self._fronts[key] = (UdpFront if listener.type == socket.SOCK_DGRAM else TcpFront)(
-            self, listener, balancer, kind
-        )
+        self._fronts[key] = front
         front.open()
 
     def drop_front(self, key: object) -> None:

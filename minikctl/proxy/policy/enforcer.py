@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from minikctl.api.meta import Obj, labels_of
 from minikctl.api.policy.network import Compiled, compile_policies, dns_peer
@@ -26,10 +26,13 @@ Run = Callable[[str, list[str]], str]
 
 
 class Enforcer:
-    """See the module. `run` None: there is no nftables. dns_address: where the cluster's DNS listens."""
+    """See the module. `run` None: there is no nftables. dns_address: where the cluster's DNS listens. cluster: the
+    cluster's own networks; all else is outside."""
 
-    def __init__(self, informers: InformerFactory, run: Run | None, dns_address: str):
-        self._informers, self._run = informers, run
+    def __init__(
+        self, informers: InformerFactory, run: Run | None, dns_address: str, cluster: Iterable[str] = table.CLUSTER
+    ):
+        self._informers, self._run, self._cluster = informers, run, tuple(cluster)
         self._dns = dns_peer(dns_address)
         self._policies = informers.informer("networkpolicies.networking.k8s.io")
         self._watching = self._stopping = False
@@ -100,11 +103,11 @@ class Enforcer:
         if self._run is None or wanted == self._rendered:
             return
         if self._rendered is None:
-            texts = table.fresh(wanted) if wanted.chains else [table.REMOVE]
+            texts = table.fresh(wanted, self._cluster) if wanted.chains else [table.REMOVE]
         elif not wanted.chains:
             texts = [table.REMOVE]
         elif not self._rendered.chains:
-            texts = table.fresh(wanted)
+            texts = table.fresh(wanted, self._cluster)
         else:
             texts = table.chunks(table.changes(self._rendered, wanted))
         for text in texts:

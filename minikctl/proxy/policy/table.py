@@ -135,9 +135,9 @@ def _joined(ranges: Iterable[Ports]) -> list[str]:
 # ---------------------------------------------------------------------- changes
 
 
-def fresh(wanted: Rendered) -> list[str]:
-    """Scripts that put this table in place of whatever was there."""
-    base = BASE.format(t=TABLE, cluster=", ".join(CLUSTER))
+def fresh(wanted: Rendered, cluster: Iterable[str] = CLUSTER) -> list[str]:
+    """Scripts that put this table in place of whatever was there. cluster: what is not outside."""
+    base = BASE.format(t=TABLE, cluster=", ".join(cluster))
     return chunks([f"add table ip {TABLE}\n", f"delete table ip {TABLE}\n", base, *changes(Rendered(), wanted)])
 
 

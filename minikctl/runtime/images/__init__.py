@@ -38,7 +38,8 @@ class Image:
 
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
-    volumes mounted there take effect although nothing can be mounted.
+    volumes mounted there take effect although nothing can be mounted. files: what else is in it: path → the text, or
+    the file that has it; a path that ends in `/` is an empty folder.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Image:
     programs: Mapping[str, Program] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    files: Mapping[str, str | Path] = field(default_factory=dict)
     size: int = 5 * MIB
 
     @property
@@ -102,7 +104,10 @@ def find(reference: Reference) -> Image:
         raise ImageFailure(_refused(reference, f"{reference}: not found"))
     missing = [name for name in image.requires if shutil.which(name) is None]
     if missing:
-        raise ImageFailure(f"{reference} runs the host's {missing[0]}, and this machine has none: install {missing[0]}")
+        raise ImageFailure(
+            f"{reference} runs the host's {missing[0]}, and this machine has none: install the package {missing[0]} "
+            f"(Debian: apt install {missing[0]})"
+        )
     return image
 
 

@@ -3,7 +3,6 @@
 from minikctl.runtime.images import MIB, Image, docker
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
-
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
@@ -32,6 +31,12 @@ IMAGES = (
         cmd=("bash",),
         requires=("bash",),
         size=117 * MIB,
+    ),
+    Image(
+        names=("docker.io/radial/busyboxplus",),
+        tags=r"curl|git|base|latest",
+        cmd=("/bin/sh",),
+        size=13 * MIB,
     ),
     Image(
         names=docker("bash"),

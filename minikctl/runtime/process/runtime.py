@@ -45,7 +45,7 @@ from minikctl.runtime.process import listeners, proc
 from minikctl.runtime.process.container import MARK, Container, of_container, of_shim
 from minikctl.runtime.process.folder import ContainerFolder, Launch, PodsFolder, config_from, remove_tree
 from minikctl.runtime.process.images import ProcessImages
-from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, resolve
+from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, put_files, resolve
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
@@ -302,6 +302,7 @@ class ProcessRuntime:
         ip = self._host_ip if sandbox.host_network else sandbox.ip
         run = resolve(config, image, resolved, self.images.programs(image), folder.root, sandbox, ip)
         link_mounts(folder.root, config.mounts)
+        put_files(folder.root, image)
         return run
 
     def _check(self, container: Container, word: str) -> None:

@@ -128,6 +128,8 @@ def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
             (layout.upper("/usr") / name).mkdir(exist_ok=True)
     for path, text in commands.items():
         _write(_place(layout, path), text, 0o755)
+    for path, content in image.files.items():
+        _put(_place(layout, path), content, folder=path.endswith("/"))
     if image.working_dir != "/":
         _folders(_place(layout, image.working_dir))
 
@@ -187,6 +189,14 @@ def _write(path: Path, text: str, mode: int) -> None:
     _folders(path.parent)
     path.write_text(text)
     path.chmod(mode)
+
+
+def _put(path: Path, content: str | Path, *, folder: bool) -> None:
+    """A file of the image's."""
+    if folder:
+        _folders(path)
+    else:
+        _write(path, content if isinstance(content, str) else content.read_text(), 0o644)
 
 
 def make_etc(folder: Path) -> Path:
