@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 	@tools/demo.sh '$(BIN)/minikctl'
 
 test: $(VENV)/.development
-	@tools/shells.sh
+	@tools/programs.sh
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.development

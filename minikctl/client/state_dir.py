@@ -14,7 +14,9 @@ from typing import Any
 from minikctl.util.errors import EnvironmentProblem
 
 FILE = "cluster.json"
-FORMAT = "minikctl/1"
+FORMAT = "minikctl/2"
+OLDER = ("minikctl/1",)
+"""Formats that can be read; the next start brings such a directory up to date (cluster/upgrade.py)."""
 VARIABLE = "MINIKCTL_STATE"
 POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 
@@ -22,6 +24,8 @@ PORTS = range(20000, 30000)
 """Where the API server may listen: below the node ports, and what systems use for outgoing connections."""
 
 OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki")
+KEPT_FOLDERS = ("snapshots",)
+"""Those that a reset leaves."""
 OWN_FILES = (FILE, "lock", "kubeconfig")
 """Everything that a cluster writes into its directory."""
 
@@ -40,7 +44,8 @@ class Cluster:
     port: int = 0
     """Where the HTTPS API server of this cluster listens."""
     added: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Nodes beyond node-1 … node-N by name: {index, simulated, cpu, memory, pods, labels, taints, zone}, as given."""
+    """Nodes beyond node-1 … node-N by name: {index, simulated, cpu, memory, pods, labels, taints, zone, reserved,
+    preset, group}, as given."""
     removed: list[str] = field(default_factory=list)
     """Those of node-1 … node-N that are no more."""
     stopped: list[str] = field(default_factory=list)
@@ -49,6 +54,8 @@ class Cluster:
     """How many control planes stand by for each other; with one there is no leader election, as there is no other."""
     leaderElection: dict[str, float] = field(default_factory=dict)
     """Seconds that differ from Kubernetes' own: {lease_duration, renew_deadline, retry_period}."""
+    autoscaler: dict[str, Any] = field(default_factory=dict)
+    """{groups: {NAME: {min, max, node: as in `added`}}, settings: {…}}; see cluster/autoscaler."""
 
     @property
     def server(self) -> str:
@@ -91,13 +98,23 @@ def load(state_dir: Path) -> Cluster | None:
     given = data.get("format") if isinstance(data, dict) else None
     if not str(given).startswith("minikctl/"):
         raise EnvironmentProblem(f"{path}: not a file of minikctl's; choose another directory with --state-dir")
-    if given != FORMAT:
+    if given not in (FORMAT, *OLDER):
         raise EnvironmentProblem(f"{path}: format {given} is not known to this version of minikctl ({FORMAT})")
     known = {f.name for f in fields(Cluster)}
     try:
         return Cluster(**{k: v for k, v in data.items() if k in known})
     except TypeError as e:
         raise EnvironmentProblem(f"{path}: {e}") from None
+
+
+def format_of(state_dir: Path) -> str:
+    """The format of a directory that `load` has accepted."""
+    import json
+
+    try:
+        return str(json.loads((state_dir / FILE).read_bytes()).get("format"))
+    except (OSError, ValueError):
+        return ""
 
 
 def is_ours(state_dir: Path) -> bool:
@@ -133,7 +150,7 @@ def ensure(state_dir: Path, **settings: Any) -> Cluster:
     found = load(state_dir)
     if found is not None:
         return found
-    _refuse_foreign(state_dir)
+    refuse_foreign(state_dir)
     uid = str(uuid.uuid4())
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = Cluster(uid, created, port=free_port(PORTS[int(uid[:8], 16) % len(PORTS)])).with_(**settings)
@@ -169,8 +186,8 @@ def free_port(first: int) -> int:
     raise EnvironmentProblem(f"no free port from {PORTS.start} to {PORTS.stop - 1} on 127.0.0.1")
 
 
-def _refuse_foreign(state_dir: Path) -> None:
-    """A directory that holds anything we did not put there is somebody's."""
+def refuse_foreign(state_dir: Path) -> None:
+    """A directory that holds anything we did not put there is somebody's. Raises EnvironmentProblem."""
     try:
         present = {p.name for p in state_dir.iterdir()}
     except FileNotFoundError:
@@ -179,7 +196,9 @@ def _refuse_foreign(state_dir: Path) -> None:
         raise EnvironmentProblem(f"{state_dir} is not a directory") from None
     except OSError as e:
         raise EnvironmentProblem(f"{state_dir}: {e.strerror}") from None
-    foreign = sorted(n for n in present - {"README.md", *OWN_FOLDERS, *OWN_FILES} if not n.startswith("."))
+    foreign = sorted(
+        n for n in present - {"README.md", *OWN_FOLDERS, *KEPT_FOLDERS, *OWN_FILES} if not n.startswith(".")
+    )
     if foreign:
         shown = ", ".join(foreign[:3]) + (", …" if len(foreign) > 3 else "")
         raise EnvironmentProblem(

@@ -13,17 +13,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minikctl.api.meta import name
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout
 from minikctl.cluster.layout import Component
 from minikctl.util.signals import StopSignal
 
 if TYPE_CHECKING:
+    from minikctl.client import Client
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
     from minikctl.cluster.network import NetworkSocket
+    from minikctl.proxy.host import HostSide
 
 log = logging.getLogger("cluster")
+GATEWAYS = "gateways.gateway.networking.k8s.io"
+"""The CustomResourceDefinition that says that a cluster has the Gateway API."""
 
 
 def preload(agents: int) -> None:
@@ -54,6 +59,9 @@ def run(
         listener.close()
         return holder.run(state_dir, network.get(), parent_alive)
     network.let_go()
+    if component.name == layout.PROXY:
+        listener.close()
+        return _proxy(state_dir, cluster, parent_alive)
     _follow_parent(parent_alive)
     if component.role == layout.API_SERVER:
         from minikctl.apiserver.http import process
@@ -62,14 +70,46 @@ def run(
             process.run(state_dir, listener, fsync=cluster.fsync)
         return 0
     listener.close()
-    if component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
+    if component.name == layout.PROXY_HOST:
+        from minikctl.proxy import host
+
+        host.run(state_dir)
+    elif component.name == layout.INGRESS:
+        from minikctl.ingress import process as ingress
+
+        return ingress.run(state_dir, fsync=cluster.fsync)
+    elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
+    elif component.role == layout.AUTOSCALER:
+        from minikctl.cluster.autoscaler import loop
+
+        loop.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
 
         run_agent(state_dir, [config(cluster, name) for name in component.nodes], component.simulated)
     return 0
+
+
+def _proxy(state_dir: Path, cluster: Cluster, parent_alive: int) -> int:
+    from minikctl.proxy import process
+
+    network = process.enter(state_dir)  # before there is a second thread
+    _follow_parent(parent_alive)
+    return process.run(state_dir, cluster.podCIDR, cluster.serviceCIDR, network, _dns)
+
+
+def _dns(client: Client, host: HostSide, address: str, host_address: str) -> Callable[[], None]:
+    """The cluster's DNS, in the process that is in the router's namespace anyway. Raises OSError."""
+    from minikctl.dns import component
+
+    def host_socket(server: str, kind: int) -> socket.socket:
+        if ":" in server:
+            raise OSError("the host's side has no sockets for IPv6")
+        return host.new_socket("udp" if kind == socket.SOCK_DGRAM else "tcp")
+
+    return component.start(client, address, host_address=host_address, host_socket=host_socket)
 
 
 def _follow_parent(pipe: int) -> None:
@@ -136,6 +176,7 @@ def start_control(
 
         settings = {**asdict(cluster), "ca": _ca(state_dir), "state_dir": str(state_dir.absolute())}
         started.append(Manager(Context(client, informers, settings=settings)))
+        _start_on_demand(informers, state_dir, cluster)
     if scheduler:
         from minikctl.client.decisions import DecisionLog
         from minikctl.scheduler.scheduler import Scheduler
@@ -157,6 +198,28 @@ def start_control(
         informers.stop()
 
     return end
+
+
+def _start_on_demand(informers: InformerFactory, state_dir: Path, cluster: Cluster) -> None:
+    """The Service proxy, where there is no cluster network that needs it anyway: for what the host is to reach. The
+    ingress with the first Ingress, or with the Gateway API."""
+    if all(cluster.is_simulated(n) for n in cluster.node_names()):
+        return
+    from minikctl.api.kinds.service import LOAD_BALANCER, NODE_PORT
+    from minikctl.cluster import on_demand
+    from minikctl.proxy.rules import has_host_ports
+
+    def ask() -> None:
+        on_demand.demand(state_dir, layout.PROXY)
+
+    on_demand.follow(informers, "services", lambda s: s["spec"].get("type") in (NODE_PORT, LOAD_BALANCER), ask)
+    on_demand.follow(informers, "pods", has_host_ports, ask)
+
+    def ask_ingress() -> None:
+        on_demand.demand(state_dir, layout.INGRESS)
+
+    on_demand.follow(informers, "ingresses.networking.k8s.io", lambda _i: True, ask_ingress)
+    on_demand.follow(informers, "customresourcedefinitions", lambda d: name(d) == GATEWAYS, ask_ingress)
 
 
 def _ca(state_dir: Path) -> str:

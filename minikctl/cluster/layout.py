@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,12 @@ API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
+AUTOSCALER = "cluster-autoscaler"
+"""While there are node groups."""
+PROXY = "proxy"
+PROXY_HOST = "proxy-host"
+"""Its listeners on the host's loopback, which outlive it."""
+INGRESS = "ingress"
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
 
@@ -44,16 +51,19 @@ class Component:
         return f"{KUBELET} {SIMULATED}" if self.simulated else f"{KUBELET} {self.nodes[0]}"
 
 
-def components(cluster: Cluster, *, network: bool = False) -> list[Component]:
+def components(cluster: Cluster, *, network: bool = False, demanded: Collection[str] = ()) -> list[Component]:
     """Everything that the supervisor keeps alive: one agent a node, and one for all simulated nodes. The cluster
-    network comes first, since agents ask whether there is one."""
+    network comes first, since agents ask whether there is one. `demanded`: see `on_demand`."""
     names = cluster.running_nodes()
     simulated = tuple(n for n in names if cluster.is_simulated(n))
     agents = [Component(f"{KUBELET}-{n}", (n,)) for n in names if n not in simulated]
     if simulated:
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
-    return [*first, *control_plane(cluster.controlPlanes), *agents]
+    scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
+    proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
+    ingress = [Component(INGRESS)] if INGRESS in demanded else []
+    return [*first, *control_plane(cluster.controlPlanes), *scaling, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

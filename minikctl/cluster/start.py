@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from minikctl.cluster import layout, processes
+from minikctl.cluster import known, layout, processes
 from minikctl.util.errors import EnvironmentProblem
 
 if TYPE_CHECKING:
@@ -65,8 +65,10 @@ def start(state_dir: Path, **settings: Any) -> bool:
     """
     from minikctl.client import state_dir as state
 
+    _finish_restore(state_dir)
     cluster = state.ensure(state_dir, **settings)
     with start_lock(state_dir):
+        cluster = _up_to_date(state_dir, cluster)
         wanted = cluster.with_(**settings)
         if is_running(state_dir):
             if wanted != cluster:
@@ -77,6 +79,7 @@ def start(state_dir: Path, **settings: Any) -> bool:
         wanted = _with_free_port(wanted)
         if wanted != cluster:
             state.save(state_dir, wanted)
+        known.note(state_dir)
         log = layout.log_file(state_dir, layout.SUPERVISOR)
         size = log.stat().st_size if log.exists() else 0
         child = _spawn(state_dir, log)
@@ -90,15 +93,38 @@ def start(state_dir: Path, **settings: Any) -> bool:
     return True
 
 
+def _finish_restore(state_dir: Path) -> None:
+    """A restore that was killed when it had everything."""
+    if (state_dir / ".restore" / "complete").exists():
+        from minikctl.cluster import snapshots
+
+        with start_lock(state_dir):
+            if not is_running(state_dir):
+                snapshots.finish(state_dir)
+
+
+def _up_to_date(state_dir: Path, cluster: Cluster) -> Cluster:
+    """The lock is held."""
+    from minikctl.client import state_dir as state
+
+    if state.format_of(state_dir) != state.FORMAT and not is_running(state_dir):
+        from minikctl.cluster import upgrade
+
+        cluster = upgrade.upgrade(state_dir)
+    return cluster
+
+
 def write_files(state_dir: Path) -> None:
     """What a new cluster consists of, without starting any process."""
     from minikctl.client import state_dir as state
     from minikctl.cluster.supervisor import prepare
 
+    _finish_restore(state_dir)
     if (state_dir / "registry" / "namespaces").is_dir() and state.load(state_dir) is not None:
         return
     cluster = state.ensure(state_dir)
     with start_lock(state_dir):
+        cluster = _up_to_date(state_dir, cluster)
         _write_certificates(state_dir)
         prepare(state_dir, cluster)
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minikctl.client.state_dir import Cluster, load
-from minikctl.cluster import components, layout, processes
+from minikctl.cluster import components, layout, on_demand, processes
 from minikctl.cluster.layout import NETWORK, SUPERVISOR, Component
 from minikctl.cluster.network import NetworkSocket, is_wanted, was_refused
 from minikctl.util.errors import EnvironmentProblem
@@ -64,7 +64,9 @@ class Supervisor:
         self.listener = listener
         self.network = NetworkSocket(state_dir)
         self.identity = _identity(state_dir)
-        self.children = [Child(c) for c in layout.components(cluster, network=is_wanted(cluster))]
+        self.refused_network = False
+        on_demand.forget(state_dir)
+        self.children = [Child(c) for c in self._wanted()]
         self.stopping = self.changed = False
         self._signals, self._signals_in = os.pipe()
         self._alive, self._alive_in = os.pipe()
@@ -109,6 +111,10 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda _n, _f: None)
         signal.signal(signal.SIGHUP, changed)
 
+    def _wanted(self) -> list[Component]:
+        network = is_wanted(self.cluster) and not self.refused_network
+        return layout.components(self.cluster, network=network, demanded=on_demand.demanded(self.state_dir))
+
     def _adopt_network(self) -> None:
         child = next((c for c in self.children if c.component.name == NETWORK), None)
         found = self.network.take_over(self.state_dir) if child else None
@@ -119,7 +125,7 @@ class Supervisor:
             _end_leftovers(self.state_dir, [NETWORK])
 
     def _follow_settings(self) -> None:
-        """cluster.json has changed (SIGHUP says so): components come, go, or become others."""
+        """cluster.json or what is demanded has changed (SIGHUP says so): components come, go, or become others."""
         self.changed = False
         try:
             cluster = load(self.state_dir)
@@ -129,7 +135,7 @@ class Supervisor:
         if cluster is None:
             return
         self.cluster = cluster
-        wanted = {c.name: c for c in layout.components(cluster, network=is_wanted(cluster))}
+        wanted = {c.name: c for c in self._wanted()}
         for child in self.children:
             child.next = wanted.pop(child.component.name, None)
             if child.next != child.component and child.process is not None:
@@ -219,6 +225,7 @@ class Supervisor:
             return
         if child.component.name == NETWORK and was_refused(status):
             child.next = None
+            self.refused_network = self.changed = True
         if child.next != child.component:
             self._replace(child)
             return

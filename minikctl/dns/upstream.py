@@ -44,21 +44,32 @@ class _Question:
         self.server, self.due = 0, 0.0
 
 
-class Upstream:
-    """Asks by UDP without blocking: `sockets` are to be polled and given to `receive`, `tick` is to be called often."""
+def own_socket(server: str, kind: int) -> socket.socket:
+    """A socket of this process' network namespace, for an address of either family."""
+    return socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, kind)
 
-    def __init__(self, servers: list[str], port: int = 53):
+
+class Upstream:
+    """Asks by UDP without blocking: `sockets` are to be polled and given to `receive`, `tick` is to be called often.
+
+    new_socket: where sockets for (address, SOCK_DGRAM or SOCK_STREAM) come from; a server that it refuses is left out.
+    """
+
+    def __init__(
+        self, servers: list[str], port: int = 53, new_socket: Callable[[str, int], socket.socket] = own_socket
+    ):
         self._waiting: dict[int, _Question] = {}
         self._random = random.SystemRandom()
-        self.servers = servers
-        self._port = port
+        self.servers: list[str] = []
+        self._port, self._new_socket = port, new_socket
         self.sockets: list[socket.socket] = []
         for server in servers:
-            sock = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
-            sock.setblocking(False)
             with contextlib.suppress(OSError):
+                sock = new_socket(server, socket.SOCK_DGRAM)
+                sock.setblocking(False)
                 sock.connect((server, port))
-            self.sockets.append(sock)
+                self.servers.append(server)
+                self.sockets.append(sock)
 
     def ask(self, packet: bytes, reply: Reply) -> None:
         """Send a question on under a number of our own; `reply` is called once, now or later."""
@@ -101,7 +112,9 @@ class Upstream:
         """The same in one go, blocking, for clients that came by TCP."""
         for server in self.servers:
             try:
-                with socket.create_connection((server, self._port), TRY_SECONDS) as connection:
+                with self._new_socket(server, socket.SOCK_STREAM) as connection:
+                    connection.settimeout(TRY_SECONDS)
+                    connection.connect((server, self._port))
                     connection.sendall(struct.pack("!H", len(packet)) + packet)
                     with connection.makefile("rb") as stream:
                         (size,) = struct.unpack("!H", stream.read(2))

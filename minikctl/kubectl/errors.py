@@ -61,7 +61,7 @@ def server_error(error: ApiError) -> str:
 
 
 def invalid(error: ApiError) -> str:
-    """`The Pod "x" is invalid: …`, one line a cause when there are several."""
+    """`The Pod "x" is invalid: …`, one line a cause when there are several; causes end with a line end, as in kubectl."""
     details = error.details
     head = "The request is invalid"
     causes = details.get("causes") or []
@@ -73,8 +73,8 @@ def invalid(error: ApiError) -> str:
         return head
     texts = list(dict.fromkeys(f"{c.get('field', '')}: {c.get('message', '')}" for c in causes))
     if len(texts) == 1:
-        return f"{head}: {texts[0]}"
-    return f"{head}: \n" + "\n".join(f"* {t}" for t in texts)
+        return f"{head}: {texts[0]}\n"
+    return f"{head}: \n" + "".join(f"* {t}\n" for t in texts)
 
 
 def add_source(verb: str, source: str, error: Exception) -> Exception:

@@ -51,6 +51,8 @@ def find_kind(call: Invocation, word: str, *, local: bool = False) -> Kind:
         found = _by_group_prefix(kinds.all_kinds() if local else call.client.kinds(), lower)
     if found is None:
         raise UsageError(f'the server doesn\'t have a resource type "{word.partition(".")[0]}"')
+    if "." in lower and lower.partition(".")[0] in found.short_names:
+        found = call.client.kind(found.resource) or found  # as kubectl does: a short name loses its version
     return found
 
 

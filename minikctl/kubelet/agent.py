@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.client import Client, reacting_to
@@ -26,6 +27,9 @@ from minikctl.kubelet.settings import Settings
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.signals import StopSignal
+
+if TYPE_CHECKING:
+    from minikctl.runtime.process.runtime import ProcessRuntime
 
 log = logging.getLogger("kubelet")
 RUNTIME = "MINIKCTL_RUNTIME"
@@ -132,14 +136,14 @@ def make_agent(
     queue = WorkQueue("kubelet")
     kubelets = []
     for config in nodes:
-        config, machine, runtime = _equip(state_dir, config, simulated, clock)
         own = Settings() if simulated else settings.load(state_dir, config.name)
+        config, machine, runtime = _equip(state_dir, config, simulated, clock, own)
         kubelets.append(Kubelet(client, config, machine, runtime, queue, clock, own))
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 
 def _equip(
-    state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None
+    state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None, own: Settings
 ) -> tuple[NodeConfig, Machine, Runtime]:
     """The runtime of a node, and its range of pod addresses. The sandbox runtime where it works; $MINIKCTL_RUNTIME
     says `process` or `sandbox` for those who insist."""
@@ -148,8 +152,7 @@ def _equip(
         from minikctl.runtime.simulated import SimulatedRuntime
 
         cidr = config.pod_cidr or pod_range(config.index)
-        runtime: Runtime = SimulatedRuntime(cidr, clock=clock)
-        return replace(config, pod_cidr=cidr), simulated_machine(config.index), runtime
+        return replace(config, pod_cidr=cidr), simulated_machine(config.index), SimulatedRuntime(cidr, clock=clock)
     machine = this_machine(state_dir)
     asked = os.environ.get(RUNTIME, "")
     refused = "" if asked == "process" else _refused(state_dir)
@@ -160,8 +163,10 @@ def _equip(
             log.warning("containers run without a sandbox: %s", refused)
         cidr = config.pod_cidr or _loopback_range(state_dir, config.index)
         runtime = ProcessRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
-        return replace(config, pod_cidr=cidr), machine, runtime
-    return _equip_sandbox(state_dir, config, machine, clock)
+    else:
+        cidr, machine, runtime = _sandbox(state_dir, config, machine, clock)
+    runtime.log_size, runtime.log_files = own.container_log_max_size, own.container_log_max_files
+    return replace(config, pod_cidr=cidr), machine, runtime
 
 
 def _refused(state_dir: Path) -> str:
@@ -170,9 +175,9 @@ def _refused(state_dir: Path) -> str:
     return bwrap.probe(state_dir / "run")
 
 
-def _equip_sandbox(
+def _sandbox(
     state_dir: Path, config: NodeConfig, machine: Machine, clock: Clock | None
-) -> tuple[NodeConfig, Machine, Runtime]:
+) -> tuple[str, Machine, ProcessRuntime]:
     """With addresses in the cluster network, where there is one: the machine then has the node's there."""
     from minikctl.runtime.network.addresses import node_address, pod_range
     from minikctl.runtime.network.client import ClusterNetwork
@@ -186,7 +191,7 @@ def _equip_sandbox(
         cidr = config.pod_cidr or pod_range(config.index)
         machine = replace(machine, address=node_address(config.index))
     runtime = SandboxRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock, network=network)
-    return replace(config, pod_cidr=cidr), machine, runtime
+    return cidr, machine, runtime
 
 
 def _loopback_range(state_dir: Path, index: int) -> str:

@@ -1,7 +1,7 @@
 """Container logs on disk, in the format of Kubernetes' container runtime interface.
 
 One line a line: `2026-01-02T15:04:05.000000000Z stdout F text`; `P` instead of `F` marks a piece whose end follows (a
-line longer than 16 KiB, or the last output of a container without a final newline). A file that grows beyond its limit
+line longer than 16 KiB, or output whose newline does not come at once). A file that grows beyond its limit
 is renamed to `<name>.<time>`, and the oldest of these are removed.
 """
 
@@ -41,7 +41,7 @@ class LogWriter:
         self._size = os.fstat(self._fd).st_size
 
     def write(self, channel: int, data: bytes) -> None:
-        """Output of the container; what has no newline yet is kept until it has, or until `close`."""
+        """Output of the container; what has no newline yet is kept until it has, until `flush` or until `close`."""
         data = self._rest.pop(channel, b"") + data
         whole, newline, rest = data.rpartition(b"\n")
         lines = whole.split(b"\n") if newline else []
@@ -60,11 +60,24 @@ class LogWriter:
         if out:
             self._put(b"".join(out))
 
-    def close(self) -> None:
-        """No more will come."""
+    @property
+    def has_rest(self) -> bool:
+        """Whether something waits for its newline."""
+        return bool(self._rest)
+
+    def limit(self, max_size: int, max_files: int) -> None:
+        """How large a file may become (bytes), and how many there may be."""
+        self._max_size, self._max_files = max_size, max(max_files, 2)
+
+    def flush(self) -> None:
+        """Show what has no newline yet, as a piece whose end follows: a question that waits for its answer, say."""
         for channel, rest in sorted(self._rest.items()):
             self._put(self._prefixes(channel)[1] + rest + b"\n")
         self._rest.clear()
+
+    def close(self) -> None:
+        """No more will come."""
+        self.flush()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

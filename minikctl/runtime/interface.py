@@ -47,6 +47,10 @@ class ImageFailure(RuntimeFailure):
     """An image cannot be had."""
 
 
+class RegistryUnavailable(ImageFailure):
+    """The registry cannot be reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """What a container, or a pod as a whole, may use. CPU in thousandths of a core, memory in bytes; 0: no limit."""
@@ -100,6 +104,8 @@ class Mount:
     container_path: str
     read_only: bool = False
     volume: str = ""
+    beneath: str = ""
+    """The folder that host_path is a part of and must not lead out of, whatever others do in it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +202,17 @@ class PodState:
 
 @dataclass(frozen=True, slots=True)
 class ImageStatus:
-    """An image on this node. digest: sha256:…; size in bytes. tags as `docker.io/library/nginx:1.25`."""
+    """An image on this node. digest: sha256:…; size in bytes. tags as `docker.io/library/nginx:1.25`.
+
+    uid, username: whom it runs as by itself; uid is None where it names its user and does not number it.
+    """
 
     digest: str
     tags: tuple[str, ...]
     repository: str
     size: int = 0
+    uid: int | None = 0
+    username: str = ""
 
     @property
     def ref(self) -> str:
@@ -252,6 +263,16 @@ class Session(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What opens a registry, or a part of one: `registry` may go on with a path. token: an identity token."""
+
+    registry: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
 class ImageService(Protocol):
     """The images of a node. References are as written in pod specs; raises ImageFailure."""
 
@@ -259,7 +280,11 @@ class ImageService(Protocol):
         """The image if it is on this node, else None."""
         ...
 
-    def pull(self, image: str) -> ImageStatus: ...
+    def asks_registry(self, image: str) -> bool:
+        """Whether `pull` would ask a registry, and so may take its time."""
+        ...
+
+    def pull(self, image: str, credentials: Sequence[Credential] = ()) -> ImageStatus: ...
 
     def list(self) -> Sequence[ImageStatus]: ...
 

@@ -54,11 +54,16 @@ def parse(text: str) -> Reference:
     return Reference(repository, tag or ("" if digest else DEFAULT_TAG), digest)
 
 
+def names_registry(text: str) -> bool:
+    """Whether a reference says itself where its image comes from: `quay.io/a/b`, not `a/b`."""
+    first, slash, _ = text.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
+
+
 def _split(name: str) -> tuple[str, str, str]:
     """(registry, path, tag) with Docker's defaults filled in; the tag may be empty."""
-    first, slash, rest = name.partition("/")
-    is_registry = slash and ("." in first or ":" in first or first == "localhost" or first != first.lower())
-    registry, remainder = (first, rest) if is_registry else (DEFAULT_REGISTRY, name)
+    first, _, rest = name.partition("/")
+    registry, remainder = (first, rest) if names_registry(name) else (DEFAULT_REGISTRY, name)
     path, _, tag = remainder.partition(":")
     if registry in ("index.docker.io", DEFAULT_REGISTRY):
         registry = DEFAULT_REGISTRY

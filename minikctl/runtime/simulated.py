@@ -29,6 +29,7 @@ from minikctl.runtime.interface import (
     RUNNING,
     ContainerConfig,
     ContainerStatus,
+    Credential,
     ExecResult,
     ImageStatus,
     NoSuchContainer,
@@ -56,7 +57,10 @@ class SimulatedImages:
         reference = parse(image)
         return ImageStatus(reference.digest or _DIGEST, (str(reference),), reference.repository)
 
-    def pull(self, image: str) -> ImageStatus:
+    def asks_registry(self, image: str) -> bool:
+        return False
+
+    def pull(self, image: str, credentials: Sequence[Credential] = ()) -> ImageStatus:
         found = self.status(image)
         assert found is not None
         return found

@@ -83,6 +83,15 @@ def segments(folder: Path) -> list[int]:
     return sorted(int(n[:-6]) for n in names if n.endswith(".jsonl") and n[:-6].isdigit())
 
 
+def last_version(folder: Path, first: int) -> int:
+    """The resourceVersion of a segment's last record; of an empty one, that before its first."""
+    try:
+        lines, _ = complete_lines((folder / segment_name(first)).read_bytes())
+    except FileNotFoundError:  # dropped meanwhile
+        return first - 1
+    return int(lines[-1][6 : lines[-1].index(b",")]) if lines else first - 1
+
+
 def append(fd: int, size: int, line: bytes, *, sync: bool) -> None:
     """Commit one line at the end of a segment that is `size` bytes long; all or nothing."""
     try:

@@ -110,6 +110,9 @@ class Watch:
         at = [f for f in firsts if f <= after + 1]
         if firsts and not at:
             raise Compacted(f"too old resource version: {after} ({firsts[0]})")
+        for first, following in zip(firsts[len(at) - 1 :], firsts[len(at) :], strict=False) if at else ():
+            if journal.last_version(self._folder, first) + 1 != following:  # a snapshot was restored in between
+                raise Compacted(f"too old resource version: {after} ({following})")
         self._segment = at[-1] if at else 1
         self._offset = 0
         self._fd = -1

@@ -29,7 +29,7 @@ def listen_local(port: int, backlog: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _reachable(path: Path) -> Iterator[str]:
+def reachable(path: Path) -> Iterator[str]:
     """A spelling of the path that fits into a socket address. Raises OSError."""
     if len(os.fsencode(path)) <= MAX_PATH:
         yield str(path)
@@ -46,7 +46,7 @@ def listen_unix(path: Path, backlog: int = 128) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.unlink(missing_ok=True)
-        with _reachable(path) as address:
+        with reachable(path) as address:
             sock.bind(address)
         path.chmod(0o600)
         sock.listen(backlog)
@@ -61,7 +61,7 @@ def connect_unix(path: Path, timeout: float | None = None) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.settimeout(timeout)
-        with _reachable(path) as address:
+        with reachable(path) as address:
             sock.connect(address)
         sock.settimeout(None)
         return sock

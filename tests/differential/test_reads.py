@@ -367,6 +367,48 @@ api-resources --verbs=bind
 api-versions x
 version --client -o nope
 get pods --sort-by={.nope}
+get sts.v1.apps
+get hpa.v1.autoscaling
+get hpa.v1.autoscaling -o yaml
+get horizontalpodautoscalers.v1.autoscaling -o yaml
+get cj.batch -o name
+get rc,sts,ds,job,cj -A
+get rc,sts,ds,job,cj -o name
+get pv,sc,pc -o name
+get pdb,hpa,ing,netpol -A -o wide
+get sts db --subresource=scale -o yaml
+get sts db --subresource=status -o jsonpath={.status.replicas}
+get sts,ds -o custom-columns=K:.kind,N:.metadata.name,S:.spec.selector.matchLabels
+get ds agent -o jsonpath={.spec.updateStrategy.type}
+get cj nightly -o go-template={{.spec.schedule}}
+get jobs --sort-by=.metadata.name --show-labels
+get pvc --field-selector metadata.name=nope
+get quota,limits -A --no-headers
+get hpa --show-labels
+describe sts,ds,job,cj -A
+describe hpa,pdb,netpol,ing
+describe pv,sc,pc
+describe quota,limits -A
+explain sts.spec.updateStrategy
+explain ds.spec.updateStrategy.rollingUpdate
+explain job.spec.podFailurePolicy --recursive
+explain cj.spec.concurrencyPolicy
+explain hpa.spec.behavior
+explain hpa --api-version=autoscaling/v1
+explain pdb.spec
+explain pvc.spec.resources
+explain netpol.spec.ingress
+explain ing.spec.rules.http.paths
+explain quota.spec.scopeSelector
+rollout history sts
+rollout status ds --timeout=1s
+wait sts/db --for=jsonpath={.spec.replicas}=2 --timeout=1s
+wait hpa --all --for=condition=AbleToScale --timeout=0s
+auth can-i create statefulsets.apps/scale
+auth can-i update hpa
+api-resources --api-group=batch -o wide
+api-resources --api-group=autoscaling
+api-resources --api-group=policy -o name
 """
 CONFIG = """
 config get-contexts nope

@@ -81,7 +81,7 @@ def shell(request: pytest.FixtureRequest, folder: Path) -> Iterator[Shell]:
     name = request.param
     program = shutil.which(name)
     if program is None:
-        pytest.skip(f"{name} is not installed (tools/shells.sh installs it where it can)")
+        pytest.skip(f"{name} is not installed (tools/programs.sh installs it where it can)")
     arguments, start = START[name]
     environ = {
         "PATH": f"{folder / 'bin'}:/usr/local/bin:/usr/bin:/bin",

@@ -191,7 +191,7 @@ BAD = invalid("Pod", "", "x", [field_required("spec.containers"), field_invalid(
         (not_found("pods", "", "x"), 'Error from server (NotFound): pods "x" not found'),
         (ApiError(500, "", "oops"), "Error from server: oops"),
         (ApiError(401, "Unauthorized", "who?"), "error: You must be logged in to the server (who?)"),
-        (BAD, 'The Pod "x" is invalid: \n* spec.containers: Required value\n* metadata.name: Invalid value: "X": no'),
+        (BAD, 'The Pod "x" is invalid: \n* spec.containers: Required value\n* metadata.name: Invalid value: "X": no\n'),
         (Aggregate([UsageError("no")]), "error: no"),
         (
             Aggregate([UsageError("one"), not_found("pods", "", "x")]),

@@ -198,7 +198,7 @@ def test_an_image_that_does_not_exist(node):
     node.create(image="nginx:1.161")
     pod = node.wait(lambda p: waiting(p, "ErrImagePull"))
     message = pod["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
-    assert "docker.io/library/nginx:1.161: not found" in message and "images/NAME.json" in message
+    assert "docker.io/library/nginx:1.161: not found" in message and "minikctl image pull nginx:1.161" in message
     assert pod["status"]["phase"] == "Pending"
     node.wait(lambda p: waiting(p, "ImagePullBackOff"))
     reasons = [(r, m) for r, m in node.events() if r != "Failed"]

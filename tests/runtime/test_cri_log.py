@@ -23,6 +23,17 @@ def test_lines_and_pieces(tmp_path):
     assert texts(log.path)[-1] == "stdout P rest"
 
 
+def test_a_line_that_waits_for_its_end(tmp_path):
+    log = LogWriter(tmp_path / "0.log")
+    log.write(1, b"Name? ")
+    assert log.has_rest and texts(log.path) == []
+    log.flush()
+    assert not log.has_rest
+    log.write(1, b"Jane\n")
+    log.close()
+    assert texts(log.path) == ["stdout P Name? ", "stdout F Jane"]
+
+
 def test_long_lines_are_cut(tmp_path):
     log = LogWriter(tmp_path / "0.log")
     log.write(1, b"x" * (MAX_LINE * 2 + 5))

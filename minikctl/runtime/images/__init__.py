@@ -38,7 +38,8 @@ class Image:
 
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
-    volumes mounted there take effect although nothing can be mounted.
+    volumes mounted there take effect although nothing can be mounted. files: what else is in it: path → the text, or
+    the file that has it; a path that ends in `/` is an empty folder.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Image:
     programs: Mapping[str, Program] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    files: Mapping[str, str | Path] = field(default_factory=dict)
     size: int = 5 * MIB
 
     @property
@@ -92,25 +94,29 @@ def catalogue() -> dict[str, Image]:
     return found
 
 
-def find(reference: Reference, folder: str = "STATE/images") -> Image:
+def find(reference: Reference) -> Image:
     """The image of the catalogue. Raises ImageFailure in containerd's words, with what the user can do."""
     image = catalogue().get(reference.repository)
     if image is None:
         why = "pull access denied, repository does not exist or may require authorization"
-        raise ImageFailure(_refused(reference, why, folder))
+        raise ImageFailure(_refused(reference, why))
     if not reference.digest and not re.fullmatch(image.tags, reference.tag):
-        raise ImageFailure(_refused(reference, f"{reference}: not found", folder))
+        raise ImageFailure(_refused(reference, f"{reference}: not found"))
     missing = [name for name in image.requires if shutil.which(name) is None]
     if missing:
-        raise ImageFailure(f"{reference} runs the host's {missing[0]}, and this machine has none: install {missing[0]}")
+        raise ImageFailure(
+            f"{reference} runs the host's {missing[0]}, and this machine has none: install the package {missing[0]} "
+            f"(Debian: apt install {missing[0]})"
+        )
     return image
 
 
-def _refused(reference: Reference, why: str, folder: str) -> str:
-    add = f'{{"image": "{_short(reference)}", "command": ["PROGRAM", "ARGUMENT"]}}'
+def _refused(reference: Reference, why: str) -> str:
+    name = _short(reference)
     return (
         f'failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": {why} '
-        f"(this cluster has no registry; to add the image, write {add} into {folder}/NAME.json)"
+        f"(nothing is fetched by itself; to have it here: minikctl image pull {name}, minikctl image load -i FILE, "
+        f"minikctl image build -t {name} DIR, or minikctl image add {name} --command PROGRAM)"
     )
 
 

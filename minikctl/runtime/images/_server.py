@@ -1,6 +1,8 @@
 """A small HTTP server for emulated images. Run with `python -I -S`: imports only what starts in a few milliseconds.
 
-One thread, one poll. A handler gets a Request and returns an Answer.
+One thread, one poll. A handler gets a Request and returns an Answer, or a Later for what takes time: that runs in a
+thread of its own. A server has one listener or several (`listen`), with TLS where it is given a context, and may watch
+other sockets, too (`watch`).
 """
 
 import _signal
@@ -10,69 +12,108 @@ import select
 import sys
 import time
 
-REASONS = {
-    200: "OK", 201: "Created", 204: "No Content", 206: "Partial Content", 301: "Moved Permanently", 302: "Found",
-    304: "Not Modified", 307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 411: "Length Required",
-    413: "Payload Too Large", 414: "URI Too Long", 500: "Internal Server Error", 501: "Not Implemented",
-    503: "Service Unavailable",
-}  # fmt: skip
-MAX_HEAD, MAX_BODY = 32 * 1024, 8 * 1024 * 1024
+from _files import media_type, serve_file
+from _messages import REASONS, Answer, Request, http_date, log_date, parse, rendered, unquote
+
+__all__ = [
+    "REASONS", "Answer", "Request", "http_date", "log_date", "media_type", "parse", "rendered", "serve_file", "unquote",
+]  # fmt: skip
+
 IDLE_SECONDS = 65.0
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Request:
-    """Header names are in lower case; `raw_headers` keeps them as they came."""
+class Later:
+    """An answer that takes time: `work()` is called in a thread and returns the Answer."""
 
-    def __init__(self, method, target, version, headers, raw_headers, peer):
-        self.method, self.target, self.version = method, target, version
-        self.headers, self.raw_headers, self.peer = headers, raw_headers, peer
-        path, _, self.query = target.partition("?")
-        self.path = unquote(path)
-        self.body = b""
-
-    def parameters(self):
-        found = {}
-        for pair in self.query.split("&"):
-            key, _, value = pair.partition("=")
-            if key:
-                found.setdefault(unquote(key.replace("+", " ")), unquote(value.replace("+", " ")))
-        return found
-
-
-class Answer:
-    """body: bytes. then: called when the answer is on its way."""
-
-    def __init__(self, status=200, body=b"", content_type="text/plain; charset=utf-8", headers=(), then=None):
-        self.status, self.headers, self.then = status, list(headers), then
-        self.body = body.encode() if isinstance(body, str) else body
-        self.content_type = content_type
+    def __init__(self, work):
+        self.work = work
 
 
 class _Connection:
-    def __init__(self, sock, peer):
-        self.sock, self.peer = sock, peer
+    """received, to_send: what is plain. With TLS, `wire` turns one into the other."""
+
+    def __init__(self, sock, peer, listener, context=None):
+        self.sock, self.peer, self.handle, self.port = sock, peer, listener.handle, listener.port
         self.received, self.to_send = b"", b""
-        self.closing = False
+        self.closing = self.busy = self.told_to_go_on = False
         self.active = time.monotonic()
+        self.wire = _Wire(context) if context is not None else None
+
+    def take(self, data):
+        """What came; what has to be sent because of it comes back."""
+        if self.wire is None:
+            self.received += data
+            return b""
+        plain, answer = self.wire.take(data)
+        self.received += plain
+        return answer
+
+
+class _Wire:
+    """TLS on a connection that does not block. Raises OSError (ssl.SSLError is one)."""
+
+    def __init__(self, context):
+        import ssl
+
+        self._want = ssl.SSLWantReadError
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
+        self._greeted = False
+
+    def take(self, data):
+        self._in.write(data)
+        plain = b""
+        try:
+            if not self._greeted:
+                self._tls.do_handshake()
+                self._greeted = True
+            while part := self._tls.read(65536):
+                plain += part
+        except self._want:
+            pass
+        return plain, self._out.read()
+
+    def wrap(self, data):
+        self._tls.write(data)
+        return self._out.read()
+
+
+class _Listener:
+    def __init__(self, sock, port, handle, context):
+        self.sock, self.port, self.handle, self.context = sock, port, handle, context
 
 
 class Server:
-    """`server`: the Server header. `log(request, answer, size)`: after each answer."""
+    """`server`: the Server header. `log(request, answer, size)`: after each answer. `close`: one answer a connection.
 
-    def __init__(self, address, port, handle, server="", log=None):
-        self.handle, self.server, self.log = handle, server, log
+    `port=None`: no listener yet. `tls`: an ssl.SSLContext. Raises OSError when the port is taken.
+    """
+
+    def __init__(self, address, port, handle=None, server="", log=None, tls=None, close=False):
+        self.server, self.log, self.close = server, log, close
         self._draining = self._stopped = False
-        self._sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-        self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-        self._sock.bind((address, port))
-        self._sock.listen(511)
-        self._sock.setblocking(False)
         self._poll = select.poll()
-        self._poll.register(self._sock.fileno(), select.POLLIN)
-        self._connections = {}
+        self._listeners, self._connections, self._watched, self._done = {}, {}, {}, []
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        self._poll.register(self._reader, select.POLLIN)
+        if port is not None:
+            self.listen(address, port, handle, tls)
+
+    def listen(self, address, port, handle, tls=None):
+        """Another port. Raises OSError."""
+        sock = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(511)
+        sock.setblocking(False)
+        self._poll.register(sock.fileno(), select.POLLIN)
+        self._listeners[sock.fileno()] = _Listener(sock, port, handle, tls)
+
+    def watch(self, sock, ready):
+        """Call `ready(sock)` whenever there is something to read or to accept."""
+        self._poll.register(sock.fileno(), select.POLLIN)
+        self._watched[sock.fileno()] = sock, ready
 
     def stop(self):
         """End now."""
@@ -81,32 +122,46 @@ class Server:
     def drain(self):
         """Take no more connections; end when those that are answered are done."""
         self._draining = True
+        self.wake()
+
+    @property
+    def idle(self):
+        return not self._connections
+
+    def wake(self):
+        """Have the poll look around. From any thread."""
+        try:
+            os.write(self._writer, b".")
+        except OSError:
+            pass
 
     def run(self):
-        reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        _signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        self._poll.register(reader, select.POLLIN)
-        listener = self._sock.fileno()
+        _signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         while not self._stopped:
             for fd, event in self._poll.poll(self._timeout()):
-                if fd == listener:
-                    self._accept()
-                elif fd == reader:
-                    os.read(reader, 512)
+                if fd in self._listeners:
+                    self._accept(self._listeners[fd])
+                elif fd == self._reader:
+                    os.read(self._reader, 512)
+                elif fd in self._watched:
+                    sock, ready = self._watched[fd]
+                    ready(sock)
                 elif fd in self._connections:
                     self._serve(fd, event)
+            self._finish()
             self._expire()
-            if self._draining:
-                if listener >= 0:
-                    self._poll.unregister(listener)
-                    self._sock.close()
-                    listener = -1
-                for fd, c in list(self._connections.items()):
-                    if not c.received and not c.to_send:
-                        self._close(fd)
-                if not self._connections:
-                    return
+            if self._draining and self._drained():
+                return
+
+    def _drained(self):
+        for fd, listener in list(self._listeners.items()):
+            self._poll.unregister(fd)
+            listener.sock.close()
+        self._listeners.clear()
+        for fd, c in list(self._connections.items()):
+            if not c.received and not c.to_send and not c.busy:
+                self._close(fd)
+        return not self._connections
 
     def _timeout(self):
         if not self._connections:
@@ -118,18 +173,21 @@ class Server:
         limit = time.monotonic() - IDLE_SECONDS
         for fd, c in list(self._connections.items()):
             if c.active < limit:
-                self._close(fd)
+                if c.busy:
+                    c.active = time.monotonic()
+                else:
+                    self._close(fd)
 
-    def _accept(self):
+    def _accept(self, listener):
         while True:
             try:
-                fd, peer = self._sock._accept()
+                fd, peer = listener.sock._accept()
             except OSError:
                 return
             sock = _socket.socket(fileno=fd)
             sock.setblocking(False)
             sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            self._connections[fd] = _Connection(sock, peer)
+            self._connections[fd] = _Connection(sock, peer, listener, listener.context)
             self._poll.register(fd, select.POLLIN)
 
     def _close(self, fd):
@@ -147,7 +205,7 @@ class Server:
                 if not data:
                     self._close(fd)
                     return
-                c.received += data
+                c.to_send += c.take(data)
                 self._answer_all(fd, c)
         except BlockingIOError:
             pass
@@ -156,7 +214,7 @@ class Server:
                 self._close(fd)
 
     def _answer_all(self, fd, c):
-        while not c.closing:
+        while not c.closing and not c.busy:
             try:
                 request = parse(c)
             except ValueError as e:
@@ -166,32 +224,53 @@ class Server:
                 break
             keep = request.version == "HTTP/1.1" and request.headers.get("connection", "").lower() != "close"
             keep = keep or request.headers.get("connection", "").lower() == "keep-alive"
-            try:
-                answer = self.handle(request)
-            except Exception as e:
-                os.write(2, f"{type(e).__name__}: {e}\n".encode())
-                answer = Answer(500, b"")
-            self._send(c, request, answer, keep and not self._draining)
+            answer = self._ask(c.handle, request)
+            if isinstance(answer, Later):
+                c.busy = True
+                self._work(c, request, answer, keep)
+            else:
+                self._send(c, request, answer, keep)
         self._flush(fd, c)
 
+    @staticmethod
+    def _ask(handle, *given):
+        try:
+            return handle(*given)
+        except Exception as e:
+            say(f"{type(e).__name__}: {e}", 2)
+            return Answer(500, b"")
+
+    def _work(self, c, request, later, keep):
+        import _thread
+
+        def work():
+            self._done.append((c, request, self._ask(later.work), keep))
+            self.wake()
+
+        _thread.start_new_thread(work, ())
+
+    def _finish(self):
+        """Send what threads have made."""
+        while self._done:
+            c, request, answer, keep = self._done.pop(0)
+            fd = c.sock.fileno()
+            if self._connections.get(fd) is not c:
+                continue
+            c.busy, c.active = False, time.monotonic()
+            try:
+                self._send(c, request, answer, keep)
+                self._answer_all(fd, c)
+            except OSError:
+                if fd in self._connections:
+                    self._close(fd)
+
     def _send(self, c, request, answer, keep):
-        body = answer.body
-        head = [f"HTTP/1.1 {answer.status} {REASONS.get(answer.status, 'Unknown')}"]
-        if self.server:
-            head.append(f"Server: {self.server}")
-        head.append(f"Date: {http_date(time.time())}")
-        if answer.status not in (204, 304):
-            if answer.content_type:
-                head.append(f"Content-Type: {answer.content_type}")
-            head.append(f"Content-Length: {len(body)}")
-        head += [f"{name}: {value}" for name, value in answer.headers]
-        head.append("Connection: keep-alive" if keep else "Connection: close")
-        c.to_send += "\r\n".join(head).encode("latin-1", "replace") + b"\r\n\r\n"
-        if request is None or request.method != "HEAD":
-            c.to_send += b"" if answer.status in (204, 304) else body
+        keep = keep and not self._draining and not self.close
+        data = rendered(answer, self.server, keep, request is not None and request.method == "HEAD")
+        c.to_send += data if c.wire is None else c.wire.wrap(data)
         c.closing = not keep
         if self.log is not None and request is not None:
-            self.log(request, answer, len(body) if request.method != "HEAD" else 0)
+            self.log(request, answer, len(answer.body) if request.method != "HEAD" else 0)
         if answer.then is not None:
             self._flush_blocking(c)
             answer.then()
@@ -216,66 +295,7 @@ class Server:
         if c.closing:
             self._close(fd)
         else:
-            self._poll.modify(fd, select.POLLIN)
-
-
-def parse(c):
-    """The next whole request of a connection, None when more has to come. Raises ValueError(status)."""
-    end = c.received.find(b"\r\n\r\n")
-    if end < 0:
-        if len(c.received) > MAX_HEAD:
-            raise ValueError(414)
-        return None
-    lines = c.received[:end].decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        raise ValueError(400)
-    headers, raw = {}, []
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(400)
-        raw.append((name, value.strip()))
-        headers[name.lower()] = value.strip()
-    request = Request(words[0], words[1], words[2], headers, raw, c.peer)
-    if "transfer-encoding" in headers:
-        raise ValueError(411)
-    length = headers.get("content-length", "0")
-    if not length.isdigit():
-        raise ValueError(400)
-    if int(length) > MAX_BODY:
-        raise ValueError(413)
-    start = end + 4
-    if len(c.received) < start + int(length):
-        return None
-    request.body = c.received[start : start + int(length)]
-    c.received = c.received[start + int(length) :]
-    return request
-
-
-def unquote(text):
-    if "%" not in text:
-        return text
-    parts = text.encode().split(b"%")
-    out = [parts[0]]
-    for part in parts[1:]:
-        try:
-            out.append(bytes((int(part[:2], 16),)) + part[2:])
-        except ValueError:
-            out.append(b"%" + part)
-    return b"".join(out).decode("utf-8", "replace")
-
-
-def http_date(seconds):
-    t = time.gmtime(seconds)
-    clock = time.strftime("%H:%M:%S", t)
-    return f"{DAYS[t.tm_wday]}, {t.tm_mday:02d} {MONTHS[t.tm_mon - 1]} {t.tm_year} {clock} GMT"
-
-
-def log_date(seconds):
-    """As in access logs: `01/Jan/2026:00:00:00 +0000`."""
-    t = time.gmtime(seconds)
-    return f"{t.tm_mday:02d}/{MONTHS[t.tm_mon - 1]}/{t.tm_year}:{time.strftime('%H:%M:%S', t)} +0000"
+            self._poll.modify(fd, select.POLLIN if not c.busy else 0)
 
 
 def say(text, fd=1):
@@ -287,8 +307,21 @@ def say(text, fd=1):
 
 
 def address():
-    """Where this pod listens."""
-    return os.environ.get("POD_IP") or "0.0.0.0"
+    """Where this pod listens: everywhere, unless it shares a network with others and only has an address of its own."""
+    own = os.environ.get("POD_IP", "")
+    return own if own.startswith("127.") else "0.0.0.0"
+
+
+def tls(cert, key):
+    """An ssl.SSLContext from files; fails the program when they are no pair."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(cert, key or None)
+    except (OSError, ssl.SSLError) as e:
+        fail(f"cannot load the certificate {cert} with the key {key}: {e}")
+    return context
 
 
 def hostname():
@@ -315,41 +348,3 @@ def on(signals, action):
 def fail(text, code=1):
     say(text, 2)
     sys.exit(code)
-
-
-def serve_file(folder, path):
-    """(status, content, media type, modification time) of a file below a folder; status 404, 403 or 301 else."""
-    full = os.path.normpath(folder + "/" + path.lstrip("/"))
-    if full != folder and not full.startswith(folder + "/"):
-        return 403, b"", "", 0
-    if os.path.isdir(full):
-        if not path.endswith("/"):
-            return 301, b"", "", 0
-        full += "/index.html"
-        if not os.path.exists(full):
-            return 403, b"", "", 0
-    try:
-        fd = os.open(full, os.O_RDONLY)
-        try:
-            found = os.fstat(fd)
-            data = b""
-            while len(data) < found.st_size and (part := os.read(fd, found.st_size - len(data))):
-                data += part
-            return 200, data, media_type(full), found.st_mtime
-        finally:
-            os.close(fd)
-    except PermissionError:
-        return 403, b"", "", 0
-    except OSError:
-        return 404, b"", "", 0
-
-
-TYPES = {
-    "html": "text/html", "htm": "text/html", "css": "text/css", "js": "application/javascript", "txt": "text/plain",
-    "json": "application/json", "xml": "text/xml", "svg": "image/svg+xml", "png": "image/png", "jpg": "image/jpeg",
-    "jpeg": "image/jpeg", "gif": "image/gif", "ico": "image/x-icon", "pdf": "application/pdf",
-}  # fmt: skip
-
-
-def media_type(path):
-    return TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")

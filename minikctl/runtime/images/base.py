@@ -1,20 +1,22 @@
-"""Base images: what runs in them are the programs of the host."""
+"""Base images: what runs in them are the programs of the host, and small ones of ours for what it lacks."""
 
 from minikctl.runtime.images import MIB, Image, docker
+from minikctl.runtime.images._applets import programs
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
-
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
+        programs=programs(always=("nslookup",)),
         size=4 * MIB,
     ),
     Image(
         names=docker("alpine"),
         tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
         cmd=("/bin/sh",),
+        programs=programs(always=("nslookup",)),
         size=8 * MIB,
     ),
     Image(
@@ -32,6 +34,13 @@ IMAGES = (
         cmd=("bash",),
         requires=("bash",),
         size=117 * MIB,
+    ),
+    Image(
+        names=("docker.io/radial/busyboxplus",),
+        tags=r"curl|git|base|latest",
+        cmd=("/bin/sh",),
+        programs=programs(),
+        size=13 * MIB,
     ),
     Image(
         names=docker("bash"),

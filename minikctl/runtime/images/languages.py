@@ -9,6 +9,8 @@ _DEBIAN = r"(?:stretch|buster|bullseye|bookworm|trixie)"
 _VARIANT = rf"(?:-(?:slim|alpine(?:3\.[0-9]{{1,2}})?|{_DEBIAN}|slim-{_DEBIAN}|{_DEBIAN}-slim))?"
 _PYTHON = Program(host=(getattr(sys, "_base_executable", "") or shutil.which("python3") or sys.executable,))
 _PYTHON_NAMES = ("python", "python3", "python2")
+# Arguments that are no command are curl's, as in the image.
+_CURL = 'case $1 in -*|"") set -- curl "$@" ;; esac; command -v "$1" >/dev/null 2>&1 || set -- curl "$@"; exec "$@"'
 
 IMAGES = (
     Image(
@@ -37,9 +39,10 @@ IMAGES = (
         size=900 * MIB,
     ),
     Image(
-        names=("docker.io/curlimages/curl", "quay.io/curl/curl"),
+        names=("docker.io/curlimages/curl", "quay.io/curl/curl", "docker.io/appropriate/curl"),
         tags=r"latest|[78]\.[0-9]{1,2}\.[0-9]{1,2}",
-        entrypoint=("curl",),
+        entrypoint=("/entrypoint.sh",),
+        programs={"/entrypoint.sh": Program(host=("sh", "-c", _CURL, "sh"))},
         requires=("curl",),
         size=20 * MIB,
     ),

@@ -11,7 +11,7 @@ import struct
 
 _REQUEST, _ACK, _REPLACE, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x100, 0x200, 0x400
 _ERROR = 2
-_NEW_LINK, _DEL_LINK, _GET_LINK, _NEW_ADDRESS, _NEW_ROUTE = 16, 17, 18, 20, 24
+_NEW_LINK, _DEL_LINK, _GET_LINK, _NEW_ADDRESS, _NEW_ROUTE, _DEL_ROUTE = 16, 17, 18, 20, 24, 25
 _HEADER = 16
 _IFLA_NAME, _IFLA_INFO, _IFLA_NAMESPACE = 3, 18, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
@@ -56,6 +56,12 @@ class Netlink:
 
     def add_route(self, to: str, interface: int, *, via: str = "", source: str = "", local: bool = False) -> None:
         """`to`: `a.b.c.d/bits`. `local`: packets for these addresses are for us. Replaces a route that is there."""
+        self._route(_NEW_ROUTE, _CREATE | _REPLACE, to, interface, via, source, local)
+
+    def delete_route(self, to: str, interface: int, *, local: bool = False) -> None:
+        self._route(_DEL_ROUTE, 0, to, interface, "", "", local)
+
+    def _route(self, what: int, flags: int, to: str, interface: int, via: str, source: str, local: bool) -> None:
         network, _, bits = to.partition("/")
         scope = HOST if local else UNIVERSE if via else LINK
         table, kind = (_LOCAL, 2) if local else (_MAIN, 1)
@@ -65,7 +71,7 @@ class Netlink:
         body += _attribute(_RTA_DEVICE, struct.pack("=I", interface))
         for key, address in ((_RTA_VIA, via), (_RTA_SOURCE, source)):
             body += _attribute(key, socket.inet_aton(address)) if address else b""
-        self._ask(_NEW_ROUTE, _CREATE | _REPLACE, body)
+        self._ask(what, flags, body)
 
     def index_of(self, name: str) -> int:
         """The number of an interface."""

@@ -37,6 +37,8 @@ _JOIN = 'for g in $1; do echo 0 >"$g"; done 2>/dev/null; shift; exec "$@"'
 _CHUNK = 256 * 1024
 _CHUNKS = 16
 """At most this many chunks from one container before others have their turn."""
+PATIENCE = 0.1
+"""Seconds that a line may take to end before its beginning is put into the log."""
 LOST = 255
 """The exit code of a container whose end nobody saw."""
 
@@ -81,6 +83,7 @@ class Container:
         self._pidfd = -1
         self._pipes: dict[int, int] = {}
         self._kept: list[int] = []
+        self._flushing = False
         self.pod = ""
         self.limits: Limiter | None = None
         self.over = threading.Event()
@@ -233,9 +236,20 @@ class Container:
                 self._close_pipe(channel)
                 return False
             self.log.write(channel, data)
+            self._flush_later()
             for listener in list(self.listeners):
                 listener(channel, data)
         return True
+
+    def _flush_later(self) -> None:
+        """A line that does not end for a while is shown as far as it goes."""
+        if self.log.has_rest and not self._flushing:
+            self._flushing = True
+            self._loop.later(PATIENCE, self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self.log.flush()
 
     def _close_pipe(self, channel: int) -> None:
         fd = self._pipes.pop(channel, -1)
@@ -291,8 +305,9 @@ class Container:
         self.log.close()  # what had no newline is written now
         written = tail(Path(self.config.termination_log), MESSAGE_BYTES) if self.config.termination_log else b""
         if not written and code and self.config.termination_from_output:
-            lines = tail(self.log.path, 64 * OUTPUT_BYTES).splitlines()[-OUTPUT_LINES:]
-            written = b"".join(line.split(b" ", 3)[-1] + b"\n" for line in lines)[-OUTPUT_BYTES:]
+            lines = [line.split(b" ", 3) for line in tail(self.log.path, 64 * OUTPUT_BYTES).splitlines()]
+            said = b"".join(fields[-1] + (b"" if fields[-2:-1] == [b"P"] else b"\n") for fields in lines)
+            written = b"".join(said.splitlines(keepends=True)[-OUTPUT_LINES:])[-OUTPUT_BYTES:]
         return written.decode("utf-8", "replace")
 
     def _finish(self) -> None:

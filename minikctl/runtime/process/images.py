@@ -13,11 +13,17 @@ from pathlib import Path
 
 from minikctl.runtime import images
 from minikctl.runtime.images import Image
-from minikctl.runtime.interface import ImageFailure, ImageStatus
+from minikctl.runtime.interface import Credential, ImageFailure, ImageStatus
+from minikctl.runtime.oci.store import Store
 from minikctl.runtime.process.launch import command_of
 from minikctl.runtime.reference import BadReference, Reference, parse
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, indented, loads
+
+NEEDS_SANDBOX = (
+    '"{}" is a real image with files of its own, and this node\'s containers are plain processes without any: '
+    "it needs the sandbox runtime, see the node's log for why that does not work here"
+)
 
 
 class ProcessImages:
@@ -26,6 +32,7 @@ class ProcessImages:
     def __init__(self, state_dir: Path, node: str):
         state_dir = Path(os.path.realpath(state_dir))
         self._registered = state_dir / "images"
+        self._store = Store(state_dir)
         self._own = state_dir / "run" / "images"
         self._record = self._own / f"{node}.json"
         self._lock = threading.Lock()
@@ -36,7 +43,7 @@ class ProcessImages:
             pass
 
     def status(self, image: str) -> ImageStatus | None:
-        reference = _parsed(image)
+        reference = parsed(image)
         if str(reference) not in self._present:
             return None
         try:
@@ -44,8 +51,11 @@ class ProcessImages:
         except ImageFailure:
             return None  # its registration was taken away
 
-    def pull(self, image: str) -> ImageStatus:
-        reference = _parsed(image)
+    def asks_registry(self, image: str) -> bool:
+        return False
+
+    def pull(self, image: str, credentials: Sequence[Credential] = ()) -> ImageStatus:
+        reference = parsed(image)
         found, status = self._find(reference)
         self._materialise(found)
         with self._lock:
@@ -59,12 +69,12 @@ class ProcessImages:
 
     def remove(self, image: str) -> None:
         with self._lock:
-            self._present.discard(str(_parsed(image)))
+            self._present.discard(str(parsed(image)))
             self._save()
 
     def emulated(self, image: str) -> tuple[Image, ImageStatus]:
         """What stands behind an image. Raises ImageFailure."""
-        found, status = self._find(_parsed(image))
+        found, status = self._find(parsed(image))
         self._materialise(found)
         return found, status
 
@@ -74,7 +84,9 @@ class ProcessImages:
 
     def _find(self, reference: Reference) -> tuple[Image, ImageStatus]:
         own = images.registered(self._registered, reference)
-        found = own or images.find(reference, str(self._registered))
+        if own is None and self._store.find(reference) is not None:
+            raise ImageFailure(NEEDS_SANDBOX.format(reference))
+        found = own or images.find(reference)
         return found, images.status_of(found, reference)
 
     def _materialise(self, image: Image) -> None:
@@ -94,7 +106,7 @@ class ProcessImages:
         atomic_write(self._record, indented(sorted(self._present)))
 
 
-def _parsed(image: str) -> Reference:
+def parsed(image: str) -> Reference:
     try:
         return parse(image)
     except BadReference as e:

@@ -101,6 +101,20 @@ def link_mounts(root: Path, mounts: Iterable[Mount]) -> None:
             place.symlink_to(mount.host_path)
 
 
+def put_files(root: Path, image: Image) -> None:
+    """The image's own files, but for those that a volume hides."""
+    for path, content in image.files.items():
+        place = under(root, path)
+        above = [p for p in place.parents if p != root and p.is_relative_to(root)]
+        if os.path.lexists(place) or any(p.is_symlink() for p in above):
+            continue
+        if path.endswith("/"):
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content if isinstance(content, str) else content.read_text())
+
+
 def on_host(path: str) -> Path | None:
     """A file of this machine's, None when there is none."""
     return Path(path) if os.path.exists(path) else None

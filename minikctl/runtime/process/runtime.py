@@ -21,6 +21,7 @@ from typing import Any
 
 from minikctl.runtime import limits
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
+from minikctl.runtime.cri_log import MAX_FILES, MAX_SIZE
 from minikctl.runtime.interface import (
     LOCALHOST,
     NOT_READY,
@@ -44,7 +45,7 @@ from minikctl.runtime.process import listeners, proc
 from minikctl.runtime.process.container import MARK, Container, of_container, of_shim
 from minikctl.runtime.process.folder import ContainerFolder, Launch, PodsFolder, config_from, remove_tree
 from minikctl.runtime.process.images import ProcessImages
-from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, resolve
+from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, put_files, resolve
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
@@ -66,12 +67,15 @@ class ProcessRuntime:
     version = "0.1.0"
     simulated = False
     container_class: type[Container] = Container
+    images_class: type[ProcessImages] = ProcessImages
+    log_size, log_files = MAX_SIZE, MAX_FILES
+    """How large a container's log may become before it is rotated, and how many files of it are kept."""
 
     def __init__(self, state_dir: Path, node: str, cidr: str, *, host_ip: str = "", clock: Clock | None = None):
         self._clock = clock or SystemClock()
         self._node, self._host_ip = node, host_ip
         self._folder = PodsFolder(state_dir)
-        self.images = ProcessImages(state_dir, node)
+        self.images = self.images_class(state_dir, node)
         self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
         self._presence = -1
         self._addresses = AddressPool(cidr, is_free=self._is_free)
@@ -139,6 +143,7 @@ class ProcessRuntime:
     def _limit(self, container: Container) -> None:
         """Have the limits of resources in force for what is going to run in it. Raises RuntimeFailure."""
         container.limits = self._limits
+        container.log.limit(self.log_size, self.log_files)
         try:
             files = self._limits.add(
                 container.pod, container.id, container.config.resources, lambda: _shim_of(container.folder)
@@ -290,6 +295,7 @@ class ProcessRuntime:
         sandbox = self._sandbox(sandbox_id)
         folder = self._folder.container(sandbox.uid, config.name, config.attempt)
         container_id, created = secrets.token_hex(32), self._clock.now()
+        config = self._settle(config)
         try:
             if folder.path.exists():
                 remove_tree(folder.path)
@@ -310,12 +316,17 @@ class ProcessRuntime:
             self._containers[container_id] = container
         return container_id
 
+    def _settle(self, config: ContainerConfig) -> ContainerConfig:
+        """What the image decides where the pod does not. Raises RuntimeFailure."""
+        return config
+
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         """Make the container's files, and find out how it is run. Raises RuntimeFailure, OSError."""
         image, resolved = self.images.emulated(config.image)
         ip = self._host_ip if sandbox.host_network else sandbox.ip
         run = resolve(config, image, resolved, self.images.programs(image), folder.root, sandbox, ip)
         link_mounts(folder.root, config.mounts)
+        put_files(folder.root, image)
         return run
 
     def _check(self, container: Container, word: str) -> None:

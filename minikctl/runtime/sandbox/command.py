@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from minikctl.runtime.interface import Mount, Security
 from minikctl.runtime.sandbox import bwrap
-from minikctl.runtime.sandbox.tree import Layout, destination
+from minikctl.runtime.sandbox.tree import Layout
 
 CAPABILITIES = (
     *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "NET_RAW"),
@@ -16,6 +16,10 @@ CAPABILITIES = (
 )
 """What containers have by default, in Docker as in containerd; but not MKNOD, since nothing here keeps a container from
 opening a device that it makes."""
+
+KERNEL = ("/proc/sys", "/proc/fs")
+FIRST_OPENED = 20
+"""From this number on descriptors are those of parts of volumes."""
 
 
 PROCESSES_FD = 7
@@ -47,6 +51,8 @@ class Box:
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
+    new_folder: str = ""
+    """A folder to be made in the container when it starts."""
 
 
 def arguments(box: Box) -> list[str]:
@@ -55,10 +61,16 @@ def arguments(box: Box) -> list[str]:
     words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
-    for mount in sorted(box.mounts, key=lambda m: destination(m.container_path).count("/")):
-        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, destination(mount.container_path)]
+    opened = descriptors(box.mounts)
+    places = ((box.layout.destination(m.container_path), m) for m in box.mounts)
+    for place, mount in sorted(places, key=lambda found: found[0].count("/")):
+        bind = "--ro-bind" if mount.read_only else "--bind"
+        source = [f"{bind}-fd", str(opened[mount])] if mount in opened else [bind, mount.host_path]
+        words += [*source, place]
+    if box.new_folder:
+        words += ["--dir", box.new_folder]
     if security.read_only_root:  # last: what is mounted needs places to be mounted at
-        words += [w for place, _ in box.layout.overlays() for w in ("--remount-ro", place)]
+        words += [w for place, _ in box.layout.overlays() if place != "/" for w in ("--remount-ro", place)]
         words += ["--remount-ro", "/"]
     words += [
         "--cap-drop",
@@ -96,18 +108,34 @@ def own_user(security: Security, pod: PodNamespaces | None) -> list[str]:
     return ["unshare", "--user", f"--map-user={security.user or 0}", f"--map-group={security.group or 0}", "--"]
 
 
+def descriptors(mounts: Iterable[Mount]) -> dict[Mount, int]:
+    """The mounts whose source is opened beforehand, and as which descriptor."""
+    return {mount: FIRST_OPENED + i for i, mount in enumerate(m for m in mounts if m.beneath)}
+
+
+def beneath(mounts: Iterable[Mount]) -> bytes:
+    """What `beneath.py` is to open."""
+    fields = []
+    for mount, number in descriptors(mounts).items():
+        fields += [str(number), mount.beneath, os.path.relpath(mount.host_path, mount.beneath)]
+    return b"".join(os.fsencode(field) + b"\0" for field in fields)
+
+
 def _root(box: Box) -> Iterable[str]:
     layout = box.layout
-    words = ["--bind", str(layout.root), "/"]
-    for place, lower in layout.overlays():
-        words += ["--overlay-src", lower, "--overlay", str(layout.upper(place)), str(layout.work(place)), place]
-    words += bwrap.links()
+    words = ["--bind", str(layout.root), "/"] if layout.image is None else []
+    for place, lowers in layout.overlays():
+        words += [w for lower in lowers for w in ("--overlay-src", lower)]
+        words += ["--overlay", str(layout.upper(place)), str(layout.work(place)), place]
+    words += bwrap.links() if layout.host_tools else ()
     words += ["--proc", "/proc", "--dev", "/dev"]
     if box.shared_memory:
         words += ["--bind", box.shared_memory, "/dev/shm"]
     else:
         words += ["--perms", "1777", "--tmpfs", "/dev/shm"]
     words += ["--ro-bind", "/sys", "/sys"]
+    if not box.security.privileged:  # the kernel's settings are the host's; bubblewrap takes root's for unwritable
+        words += [w for place in KERNEL for w in ("--ro-bind-try", place, place)]
     for source, place in box.visible:
         words += ["--ro-bind", source, place]
     return words

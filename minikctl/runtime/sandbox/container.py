@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from minikctl.runtime.interface import RuntimeFailure
+from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
 from minikctl.runtime.process.folder import Launch
-from minikctl.runtime.sandbox import bwrap, command
+from minikctl.runtime.process.launch import python
+from minikctl.runtime.sandbox import beneath, bwrap, command, tools
+from minikctl.util.jsonio import JSONError, loads
 
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -36,11 +42,15 @@ class SandboxContainer(Container):
         security, pod = self.config.security, pod_of(self.run)
         limits = command.limited(security, command.capabilities(security), drop=False)
         processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes]
-        start += [*(command.entering(pod) if pod is not None else ()), bwrap.program(), "--args", "9", "--"]
+        parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
+        opening = parts if any(m.beneath for m in self.config.mounts) else []
+        entering = command.entering(pod) if pod is not None else []
+        box = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
+        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes, *box]
         terminal = TAKE_TERMINAL if self.config.tty else ()
+        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
         return (
-            [*start, *command.own_user(security, pod), *terminal, *limits, *self.run.argv],
+            [*start, *first, *self.run.argv],
             str(self.folder.path),
             {**_SYSTEM, MARK: str(self.folder.path)},
         )
@@ -56,7 +66,18 @@ class SandboxContainer(Container):
         awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
         setting = ["env", *awkward] if awkward else []
         join = command.joining(main.pid, self.run.working_dir, network=self.run.pause != 0)
+        limits, setting = self._in_image(limits), self._in_image(setting)
         return [*join, *limits, *setting, *argv], str(self.folder.path), env
+
+    @cached_property
+    def image(self) -> Mapping[str, Any] | None:
+        """What IMAGE_FILE says; None for a container of an emulated image."""
+        return image_of(self.folder.path)
+
+    def _in_image(self, words: Sequence[str]) -> list[str]:
+        """A command of ours at the beginning of what runs in the container."""
+        has_own = self.image is not None and not self.image["hostTools"]
+        return tools.words(words) if has_own else list(words)
 
     def hears(self, main: proc.Process, number: int) -> bool:
         """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
@@ -80,6 +101,13 @@ class SandboxContainer(Container):
 def pod_of(run: Launch) -> command.PodNamespaces | None:
     """The namespaces of the container's pod, if it has any."""
     return command.PodNamespaces(run.pause, run.share_processes) if run.pause else None
+
+
+def image_of(folder: Path) -> Mapping[str, Any] | None:
+    try:
+        return loads((folder / IMAGE_FILE).read_bytes())  # type: ignore[no-any-return]
+    except (OSError, JSONError):
+        return None
 
 
 def _children(pid: int) -> list[int]:

@@ -14,12 +14,24 @@ import socket
 import sys
 import sysconfig
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from minikctl.runtime.images import Image, Program
-from minikctl.runtime.interface import READY, RUNNING, ContainerConfig, Notify, SandboxConfig, SandboxStatus
+from minikctl.runtime.interface import (
+    READY,
+    RUNNING,
+    ContainerConfig,
+    ImageStatus,
+    Notify,
+    SandboxConfig,
+    SandboxStatus,
+)
 from minikctl.runtime.network.client import ClusterNetwork
+from minikctl.runtime.oci import unpacked
+from minikctl.runtime.oci.node_images import NodeImages
+from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process.container import MARK, Container
 from minikctl.runtime.process.folder import ContainerFolder, Launch, remove_tree
 from minikctl.runtime.process.launch import (
@@ -33,10 +45,12 @@ from minikctl.runtime.process.launch import (
     words_of,
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
-from minikctl.runtime.sandbox import command, seccomp, tree
-from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer
+from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
+from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
 from minikctl.runtime.sandbox.pods import PodNetwork
 from minikctl.util.clock import Clock
+from minikctl.util.files import atomic_write
+from minikctl.util.jsonio import compact
 
 NETWORK = (
     "pods have loopback addresses: only programs that bind the pod's own address ($POD_IP) get a network of their own"
@@ -52,6 +66,8 @@ class SandboxRuntime(ProcessRuntime):
 
     name = "minikctl-sandbox"
     container_class = SandboxContainer
+    images_class = NodeImages
+    images: NodeImages
 
     def __init__(
         self,
@@ -72,6 +88,10 @@ class SandboxRuntime(ProcessRuntime):
         if self._network is not None:
             return (HOST_NETWORK, *users, *self._limits.limitations())
         return (NETWORK, *users, *self._limits.limitations(), SHARING)
+
+    @property
+    def _tools(self) -> Path:
+        return self._presence_path.parent / "sandbox-tools"
 
     @property
     def _etc(self) -> Path:
@@ -136,15 +156,22 @@ class SandboxRuntime(ProcessRuntime):
 
     # ------------------------------------------------------------------ containers
 
+    def _settle(self, config: ContainerConfig) -> ContainerConfig:
+        found = self.images.unpacked(config.image)
+        if found is None:
+            return config
+        security, _ = unpacked.identity(found, config.security, tree.make_etc(self._etc))
+        return replace(config, security=security)
+
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
-        image, status = self.images.emulated(config.image)
-        layout = tree.Layout(folder.path, tree.make_etc(self._etc))
+        layout, image, status, home = self._image(folder, config)
         tree.make(layout, image, _commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
         pod, ip = self._pod(sandbox), self._host_ip if sandbox.host_network else sandbox.ip
-        env = environment(config, image, sandbox, "" if pod else ip, "/" if config.security.user else "/root")
-        working_dir = tree.destination(config.working_dir or image.working_dir)
-        if tree.Finder(layout, config.mounts).find(working_dir) is None:
+        env = environment(config, image, sandbox, "" if pod else ip, home)
+        working_dir = layout.destination(config.working_dir or image.working_dir)
+        is_new = tree.Finder(layout, config.mounts).find(working_dir) is None
+        if is_new and layout.image is None:
             tree.make_folder(layout, working_dir)
         words, name = words_of(config, image), name_of(config, status)
         run = Launch(
@@ -164,20 +191,43 @@ class SandboxRuntime(ProcessRuntime):
             working_dir,
             run.env,
             config.mounts,
-            visible(),
+            visible() if layout.host_tools else ((str(tools.make(self._tools)), tools.PLACE),),
             pod,
             str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,
             config.security,
+            working_dir if is_new and layout.image is not None else "",
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)
+        if parts := command.beneath(config.mounts):
+            (folder.path / beneath.PLACE).write_bytes(parts)
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run
 
+    def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
+        """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
+        etc = tree.make_etc(self._etc)
+        with self.images.kept():  # until it is noted that this container needs it
+            found = self.images.unpacked(config.image)
+            if found is not None:
+                note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
+                atomic_write(folder.path / IMAGE_FILE, compact(note))
+        if found is None:
+            image, status = self.images.emulated(config.image)
+            return tree.Layout(folder.path, etc), image, status, "/" if config.security.user else "/root"
+        home = found.settings.env.get("HOME") or unpacked.identity(found, config.security, etc)[1]
+        return self._layout(folder.path), found.settings, found.status, home
+
+    def _layout(self, folder: Path) -> tree.Layout:
+        image = image_of(folder)
+        if image is None:
+            return tree.Layout(folder, self._etc)
+        return tree.Layout(folder, self._etc, Path(image["root"]), image["hostTools"])
+
     def _check(self, container: Container, word: str) -> None:
-        layout = tree.Layout(container.folder.path, self._etc)
+        layout = self._layout(container.folder.path)
         finder = tree.Finder(layout, container.config.mounts, visible())
         find_program(word, dict(container.run.env), container.run.working_dir, finder.find)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,15 +21,18 @@ from pathlib import Path
 
 from minikctl.runtime.images import Image
 from minikctl.runtime.interface import Mount
+from minikctl.runtime.oci.inside import resolve
 from minikctl.runtime.sandbox import bwrap
 
 FOLDERS = (
     *("boot", "home", "media", "mnt", "opt", "opt/.minikctl", "root", "run", "run/lock", "srv", "sys", "tmp"),
     *("var", "var/cache", "var/lib", "var/local", "var/log", "var/mail", "var/opt", "var/spool", "var/tmp", "var/www"),
 )
+OWN_FOLDERS = ("dev", "proc", "sys")
 PRIVATE = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777, "run/lock": 0o1777}
 LAYER_FOLDERS = ("bin", "lib", "local", "local/bin", "local/etc", "local/lib", "local/share", "sbin", "share", "src")
 VAR_LINKS = {"var/run": "../run", "var/lock": "../run/lock"}
+_RUN_LINKS = {f"/{link}": target for link, target in VAR_LINKS.items()}
 FROM_ETC = (
     *("alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "debian_version", "gai.conf"),
     *("host.conf", "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types"),
@@ -57,27 +61,57 @@ class Layout:
     """The container's."""
     etc: Path
     """The common /etc, made by `make_etc`."""
+    image: Path | None = None
+    """An unpacked image; it lies over the host's programs or, without `host_tools`, stands on its own."""
+    host_tools: bool = True
 
     @property
     def root(self) -> Path:
         return self.folder / "root"
 
     def upper(self, place: str) -> Path:
-        """The container's own layer over a folder of the host's."""
+        """The container's own layer over a folder of the host's or the image's."""
+        if place == "/":
+            return self.root
         return self.folder / "layers" / place.strip("/").replace("/", "-")
 
     def work(self, place: str) -> Path:
-        return self.folder / "work" / place.strip("/").replace("/", "-")
+        return self.folder / "work" / (place.strip("/").replace("/", "-") or "root")
 
-    def overlays(self) -> list[tuple[str, str]]:
-        """(place in the container, what lies under it)."""
+    def overlays(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(place in the container, what lies under it, the lowest first)."""
+        if self.image is None:
+            return [(place, (lower,)) for place, lower in self._of_host()]
+        if not self.host_tools:
+            return [("/", (str(self.image),))]
+        over = [
+            (p, (low, *([f"{self.image}{p}"] if os.path.isdir(f"{self.image}{p}") else [])))
+            for p, low in self._of_host()
+        ]
+        return [("/", (str(self.image),)), *over]
+
+    def _of_host(self) -> list[tuple[str, str]]:
         return [("/usr", "/usr"), *((p, p) for p in bwrap.own_folders()), ("/etc", str(self.etc))]
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Links at the top that are not in the image."""
+        return bwrap.merged_links() if self.host_tools else {}
+
+    def destination(self, path: str) -> str:
+        """Where something is really mounted that is to be at this path: links, also those of the image, lead on."""
+        if self.image is None:
+            return destination(path)
+        return resolve(self.image, path, {**self.links, **(_RUN_LINKS if self.host_tools else {})})
 
 
 def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
     """Make the folders. `commands`: paths in the container and the text of the script behind each. Raises OSError."""
     layout.root.mkdir(parents=True, exist_ok=True)
     layout.root.chmod(0o755)
+    if not layout.host_tools:
+        _make_over_image(layout)
+        return
     for name in FOLDERS:
         path = layout.root / name
         path.mkdir(exist_ok=True)
@@ -94,13 +128,25 @@ def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
             (layout.upper("/usr") / name).mkdir(exist_ok=True)
     for path, text in commands.items():
         _write(_place(layout, path), text, 0o755)
+    for path, content in image.files.items():
+        _put(_place(layout, path), content, folder=path.endswith("/"))
     if image.working_dir != "/":
         _folders(_place(layout, image.working_dir))
 
 
+def _make_over_image(layout: Layout) -> None:
+    """Folders for what every container has of its own, whatever the image has at these places."""
+    layout.work("/").mkdir(parents=True, exist_ok=True)
+    for name in OWN_FOLDERS:
+        (layout.root / name).mkdir(exist_ok=True)
+        (layout.root / name).chmod(0o755)
+
+
 def make_places(layout: Layout, mounts: Iterable[Mount]) -> None:
     """Have something to mount each volume on, in folders that everybody may pass. Raises OSError."""
-    places = {destination(m.container_path): m for m in mounts}
+    if not layout.host_tools:
+        return  # bubblewrap makes them
+    places = {layout.destination(m.container_path): m for m in mounts}
     for place, mount in places.items():
         if any(place.startswith(other + "/") for other in places):
             continue  # that is the other volume's affair
@@ -134,7 +180,7 @@ def _place(layout: Layout, path: str) -> Path:
     if top in bwrap.merged_links():
         path = os.path.normpath(f"/{bwrap.merged_links()[top]}{path[len(top) :]}")
     for place, _ in layout.overlays():
-        if path.startswith(place + "/"):
+        if place != "/" and path.startswith(place + "/"):
             return layout.upper(place) / path[len(place) + 1 :]
     return layout.root / path.lstrip("/")
 
@@ -143,6 +189,14 @@ def _write(path: Path, text: str, mode: int) -> None:
     _folders(path.parent)
     path.write_text(text)
     path.chmod(mode)
+
+
+def _put(path: Path, content: str | Path, *, folder: bool) -> None:
+    """A file of the image's."""
+    if folder:
+        _folders(path)
+    else:
+        _write(path, content if isinstance(content, str) else content.read_text(), 0o644)
 
 
 def make_etc(folder: Path) -> Path:
@@ -200,7 +254,7 @@ class Finder:
     def __init__(self, layout: Layout, mounts: Iterable[Mount], visible: Iterable[tuple[str, str]] = ()):
         """`visible`: other folders of the host's and their places in the container."""
         self._layout = layout
-        self._mounts = {destination(m.container_path): m.host_path for m in mounts}
+        self._mounts = {layout.destination(m.container_path): m.host_path for m in mounts}
         self._mounts |= {place: source for source, place in visible}
 
     def find(self, path: str) -> Path | None:
@@ -227,8 +281,8 @@ class Finder:
     def _link(self, path: str) -> str | None:
         if path in self._mounts:
             return None
-        if path in bwrap.merged_links():
-            return bwrap.merged_links()[path]
+        if path in self._layout.links:
+            return self._layout.links[path]
         real = self._real(path)
         return os.readlink(real) if real is not None and real.is_symlink() else None
 
@@ -237,11 +291,22 @@ class Finder:
         mount = max((m for m in self._mounts if path == m or path.startswith(m + "/")), key=len, default=None)
         if mount is not None:
             return _existing(Path(self._mounts[mount] + path[len(mount) :]))
-        for place, lower in self._layout.overlays():
-            if path == place or path.startswith(place + "/"):
+        for place, lowers in sorted(self._layout.overlays(), key=lambda o: -len(o[0])):
+            if place == "/" or path == place or path.startswith(place + "/"):
                 below = path[len(place) :].lstrip("/")
-                return _existing(self._layout.upper(place) / below) or _existing(Path(lower) / below)
+                return _topmost([str(self._layout.upper(place)), *reversed(lowers)], below)
         return _existing(self._layout.root / path.lstrip("/"))
+
+
+def _topmost(layers: Iterable[str], below: str) -> Path | None:
+    """A path in the first layer that has it; None also where that layer says that it was deleted."""
+    for layer in layers:
+        try:
+            found = os.lstat(os.path.join(layer, below))
+        except OSError:
+            continue
+        return None if stat.S_ISCHR(found.st_mode) and found.st_rdev == 0 else Path(layer) / below
+    return None
 
 
 def _existing(path: Path) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from minikctl.client.state_dir import OWN_FILES, OWN_FOLDERS, load
+from minikctl.client.state_dir import KEPT_FOLDERS, OWN_FILES, OWN_FOLDERS, load
 from minikctl.cluster import start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
@@ -23,8 +23,13 @@ def run(call: Invocation) -> None:
     with start.start_lock(directory):
         start.end_processes(directory)
         remove(directory)
+        if call.flags.snapshots:
+            for name in KEPT_FOLDERS:
+                shutil.rmtree(directory / name, ignore_errors=True)
     shutil.rmtree(directory / "run", ignore_errors=True)
     call.out(f"The cluster in {directory} is gone")
+    if (directory / "snapshots").is_dir() and any((directory / "snapshots").glob("[!.]*")):
+        call.out("Its snapshots are still there (`minikctl cluster snapshot list`)")
 
 
 def _ask(call: Invocation, directory: Path) -> None:
@@ -64,7 +69,10 @@ def _make_writable(function: object, path: str, _info: object) -> None:
 COMMAND = Command(
     name="reset",
     summary="Stop the cluster and delete everything in it",
-    use="reset [--yes]",
-    options=(Option("yes", BOOL, short="y", help="Do not ask."),),
+    use="reset [--yes] [--snapshots]",
+    options=(
+        Option("yes", BOOL, short="y", help="Do not ask."),
+        Option("snapshots", BOOL, help="Delete its snapshots, too."),
+    ),
     run=run,
 )

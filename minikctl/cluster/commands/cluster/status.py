@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.client.state_dir import Cluster, load
-from minikctl.cluster import layout, processes, start
+from minikctl.cluster import layout, on_demand, processes, start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import Option
@@ -38,7 +38,10 @@ def run(call: Invocation) -> int:
 def status(directory: Path, cluster: Cluster) -> dict[str, Any]:
     """{running, stateDir, nodes: {wanted, ready, simulated}, components: [{name, pid, state, seconds, bytes, restarts, leads?}]}."""
     network = layout.pid_file(directory, layout.NETWORK).exists()
-    names = [layout.SUPERVISOR, *(c.name for c in layout.components(cluster, network=network))]
+    names = [
+        layout.SUPERVISOR,
+        *(c.name for c in layout.components(cluster, network=network, demanded=on_demand.demanded(directory))),
+    ]
     leading = _leading(directory) if cluster.controlPlanes > 1 else set()
     return {
         "running": start.is_running(directory),

@@ -1,4 +1,7 @@
-"""agnhost: the many small servers of Kubernetes' own tests and examples."""
+"""agnhost: the many small servers of Kubernetes' own tests and examples; one file each in `commands/`.
+
+What is here and how it answers: Kubernetes' test/images/agnhost. SCTP, audit-proxy and the fake registries are not.
+"""
 
 from pathlib import Path
 
@@ -12,11 +15,15 @@ IMAGES = (
             "us.gcr.io/k8s-artifacts-prod/e2e-test-images/agnhost",
             "gcr.io/kubernetes-e2e-test-images/agnhost",
         ),
-        tags=r"2\.(?:[0-9]|[1-5][0-9])(?:\.[0-9])?",
+        tags=r"(?:1\.0|2\.(?:[0-9]|[1-6][0-9]))(?:\.[0-9])?",
         entrypoint=("/agnhost",),
         cmd=("pause",),
         ports=(8080,),
-        programs={"/agnhost": Program(script=Path(__file__).with_name("server.py"))},
+        programs={
+            "/agnhost": Program(script=Path(__file__).with_name("server.py")),
+            "/agnhost-2": Program(script=Path(__file__).with_name("second.py")),
+        },
+        files={"/uploads/": ""},
         size=50 * MIB,
     ),
     Image(

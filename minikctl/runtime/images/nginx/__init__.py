@@ -1,6 +1,6 @@
 """nginx: a small server that answers as nginx does.
 
-It serves /usr/share/nginx/html, and its own first page when nothing is mounted there. It does not read configuration.
+It reads /etc/nginx (servers, locations, rewrites, proxies, logs: `config.KNOWN` has the list) and serves what is there.
 """
 
 from pathlib import Path
@@ -8,6 +8,9 @@ from pathlib import Path
 from minikctl.runtime.images import MIB, Image, Program, docker
 from minikctl.runtime.images.nginx.versions import LAST_PATCH
 
+# In front of the host's own, which is asked where a configuration goes beyond what is emulated.
+_PLACE = "/usr/local/sbin/nginx" if Path("/usr/sbin/nginx").exists() else "/usr/sbin/nginx"
+_FILES = Path(__file__).with_name("files")
 _DISTRIBUTION = r"(?:-(?:alpine(?:3\.\d{1,2})?|buster|bullseye|bookworm|trixie))?"
 _VARIANT = r"(?:-(?:slim|perl|otel))?"
 _VERSIONS = "|".join(
@@ -25,10 +28,21 @@ IMAGES = (
         stop_signal="SIGQUIT",
         ports=(80,),
         programs={
-            "/usr/sbin/nginx": Program(script=Path(__file__).with_name("server.py")),
+            _PLACE: Program(script=Path(__file__).with_name("server.py")),
             "/docker-entrypoint.sh": Program(host=("env",)),
         },
-        reads=("/usr/share/nginx/html",),
+        reads=("/usr/share/nginx/html", "/etc/nginx"),
+        files={
+            "/etc/nginx/nginx.conf": _FILES / "nginx.conf",
+            "/etc/nginx/conf.d/default.conf": _FILES / "default.conf",
+            "/etc/nginx/mime.types": _FILES / "mime.types",
+            "/usr/share/nginx/html/index.html": _FILES / "index.html",
+            "/usr/share/nginx/html/50x.html": _FILES / "50x.html",
+            "/var/log/nginx/": "",
+            "/var/cache/nginx/": "",
+            "/var/lib/nginx/": "",
+            "/run/": "",
+        },
         size=72 * MIB,
     ),
 )

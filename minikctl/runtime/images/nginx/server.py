@@ -1,4 +1,8 @@
-"""What runs in nginx containers: `nginx [-g DIRECTIVES] [-v] [-V] [-t]`."""
+"""What runs in nginx containers: `nginx [-g DIRECTIVES] [-c FILE] [-t] [-T] [-v] [-V] [-s SIGNAL]`.
+
+It reads the configuration in /etc/nginx. Where that has directives that are not emulated, it becomes the host's nginx, if
+there is one.
+"""
 
 import sys
 
@@ -8,26 +12,18 @@ import os
 import time
 
 import _server as http
+from config import Wrong, check, first, local_files, parse
+from sites import Site
 from versions import version
 
-PORT = 80
-CONTENT = "/usr/share/nginx/html"
-WELCOME = b"""<!DOCTYPE html>
-<html>
-<head>
-<title>Welcome to nginx!</title>
-<style>body { width: 35em; margin: 0 auto; font-family: sans-serif; }</style>
-</head>
-<body>
-<h1>Welcome to nginx!</h1>
-<p>This page comes from a server that answers like nginx. It works.</p>
-<p>Mount a volume at /usr/share/nginx/html to serve pages of your own.</p>
-</body>
-</html>
-"""
-STARTED = time.time()
 VERSION = version(http.tag())
-TEXTS = {301: "Moved Permanently", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Not Allowed"}
+CONFIG = "/etc/nginx/nginx.conf"
+PID = "/run/nginx.pid"
+TEXTS = {
+    301: "Moved Permanently", 302: "Found", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Not Allowed",
+    500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out",
+}  # fmt: skip
+HOSTS, BECAME = "/usr/sbin/nginx", "MINIKCTL_HOSTS_NGINX"
 
 
 def page(status):
@@ -39,72 +35,172 @@ def page(status):
     )
 
 
-def handle(request):
-    if request.method not in ("GET", "HEAD"):
-        return http.Answer(405, page(405), "text/html")
-    folder = http.root(CONTENT)
-    if folder:
-        status, body, media, modified = http.serve_file(os.path.realpath(folder), request.path)
-    elif request.path in ("/", "/index.html"):
-        status, body, media, modified = 200, WELCOME, "text/html", STARTED
-    else:
-        status, body, media, modified = 404, b"", "", 0
-    if status == 301:
-        where = f"http://{request.headers.get('host', http.address())}{request.path}/"
-        return http.Answer(301, page(301), "text/html", [("Location", where)])
-    if status != 200:
-        if status == 404:
-            missing(request)
-        return http.Answer(status, page(status), "text/html")
-    tag = f'"{int(modified):x}-{len(body):x}"'
-    headers = [("Last-Modified", http.http_date(modified)), ("ETag", tag), ("Accept-Ranges", "bytes")]
-    if request.headers.get("if-none-match") == tag:
-        return http.Answer(304, b"", "", headers)
-    return http.Answer(200, body, media, headers)
+def base():
+    """The folder that stands for `/`."""
+    return os.environ.get("MINIKCTL_ROOT", "").rstrip("/")
 
 
-def missing(request):
-    if request.path == "/favicon.ico":
+def notice(text, level="notice"):
+    now = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
+    http.say(f"{now} [{level}] {os.getpid()}#{os.getpid()}: {text}", 2)
+
+
+def note(text, request):
+    if request.raw.path == "/favicon.ico":
         return
-    now = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
-    http.say(
-        f'{now} [error] {os.getpid()}#{os.getpid()}: *1 open() "{CONTENT}{request.path}" failed (2: No such file or '
-        f'directory), client: {request.peer[0]}, server: localhost, request: "{request.method} {request.target} '
-        f'{request.version}", host: "{request.headers.get("host", "")}"',
-        2,
+    raw = request.raw
+    names = first(request.server[2], "server_name") or [""]
+    notice(
+        f'*1 {text}, client: {raw.peer[0]}, server: {names[0]}, request: "{raw.method} {raw.target} {raw.version}", '
+        f'host: "{raw.headers.get("host", "")}"',
+        "error",
     )
 
 
-def access(request, answer, size):
-    """The `main` log format of the official image."""
-    get = request.headers.get
-    http.say(
-        f'{request.peer[0]} - - [{http.log_date(time.time())}] "{request.method} {request.target} {request.version}" '
-        f'{answer.status} {size} "{get("referer", "-")}" "{get("user-agent", "-")}" "{get("x-forwarded-for", "-")}"'
-    )
+def configured(path):
+    """The site of a configuration. Raises Wrong."""
+    read, listed = local_files(base())
+    directives = parse(path, read, listed)
+    check(directives)
+    block = next((d[2] for d in directives if d[0] == "http"), [])
+    return Site(block, base(), VERSION, page, note)
 
 
-def notice(text):
+class Log:
+    """One line for each answer, where the configuration wants it; the image's own files are links to the output."""
+
+    def __init__(self, site):
+        self.site = site
+
+    def __call__(self, raw, answer, size):
+        from sites import Request
+
+        place, form = getattr(answer, "log", None) or (None, None)
+        if place is None:
+            return
+        request = Request(raw, self.site.server_for(raw.port, raw.headers.get("host", "")))
+        request.variables = {"status": str(answer.status), "body_bytes_sent": str(size), "bytes_sent": str(size)}
+        dashes = {"http_referer": "referer", "http_user_agent": "user-agent", "http_x_forwarded_for": "x-forwarded-for"}
+        request.variables |= {k: raw.headers.get(v, "-") for k, v in dashes.items()}
+        line = self.site.text(form, request)
+        if place in ("/var/log/nginx/access.log", "/dev/stdout"):
+            http.say(line)
+        else:
+            _append(base() + place if place != "/dev/stderr" else place, line)
+
+
+def _append(path, line):
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    except OSError:
+        return
+    os.write(fd, line.encode("utf-8", "replace") + b"\n")
+    os.close(fd)
+
+
+def fail(text):
     now = time.strftime("%Y/%m/%d %H:%M:%S", time.gmtime())
-    http.say(f"{now} [notice] 1#1: {text}", 2)
+    http.say(f"{now} [emerg] {os.getpid()}#{os.getpid()}: {text}", 2)
+    http.fail(f"nginx: [emerg] {text}")
+
+
+def become_the_hosts(argv, text):
+    """Where this program cannot do what is asked for."""
+    if base() or BECAME in os.environ or not os.access(HOSTS, os.X_OK):
+        return  # it would read the host's own configuration; or there is none
+    for name, target in (("access.log", "/dev/stdout"), ("error.log", "/dev/stderr")):
+        try:
+            os.symlink(target, f"/var/log/nginx/{name}")
+        except OSError:
+            pass
+    notice(f"{text}: not emulated, so this is the machine's own nginx")
+    os.environ[BECAME] = "yes"
+    os.execv(HOSTS, ["nginx", *argv])
+
+
+def signal_main(argv):
+    name = argv[argv.index("-s") + 1] if argv[-1] != "-s" else ""
+    number = {"stop": 15, "quit": 3, "reload": 1, "reopen": 10}.get(name)
+    if number is None:
+        http.fail(f'nginx: invalid option: "-s {name}"')
+    try:
+        fd = os.open(base() + PID, os.O_RDONLY)
+        os.kill(int(os.read(fd, 20)), number)
+        os.close(fd)
+    except (OSError, ValueError):
+        http.fail(f'nginx: [error] open() "{PID}" failed (2: No such file or directory)')
+    sys.exit(0)
+
+
+def write_pid():
+    try:
+        fd = os.open(base() + PID, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.write(fd, b"%d\n" % os.getpid())
+        os.close(fd)
+    except OSError:
+        pass  # a read-only file system
+
+
+def listen(server, site, known):
+    """Open what the configuration asks for and is not open yet."""
+    for port, pair in site.listeners().items():
+        if port in known:
+            continue
+        tls = http.tls(base() + pair[0], base() + pair[1]) if pair else None
+        try:
+            server.listen(http.address(), port, lambda request: current[0].answer(request), tls)
+        except OSError as e:
+            fail(f"bind() to {http.address()}:{port} failed ({e.errno}: {e.strerror})")
+        known.add(port)
+
+
+current = []
 
 
 def main(argv):
     if "-v" in argv or "-V" in argv:
         http.fail(f"nginx version: nginx/{VERSION}", 0)
-    if "-t" in argv or "-T" in argv:
-        http.say("nginx: the configuration file /etc/nginx/nginx.conf syntax is ok", 2)
-        http.fail("nginx: configuration file /etc/nginx/nginx.conf test is successful", 0)
     if "-s" in argv:
-        http.fail("nginx: [error] signals are not sent by this nginx: it is an emulation", 1)
-    if http.root("/etc/nginx"):
-        http.say("nginx: [warn] this nginx is an emulation: it does not read the configuration in /etc/nginx", 2)
+        signal_main(argv)
+    path = argv[argv.index("-c") + 1] if "-c" in argv[:-1] else CONFIG
     try:
-        server = http.Server(http.address(), PORT, handle, f"nginx/{VERSION}", access)
-    except OSError as e:
-        http.fail(f"nginx: [emerg] bind() to {http.address()}:{PORT} failed ({e.errno}: {e.strerror})")
+        site = configured(path)
+    except Wrong as e:
+        if e.unknown:
+            become_the_hosts(argv, str(e))
+        if "-t" in argv or "-T" in argv:
+            http.say(f"nginx: [emerg] {e}", 2)
+            http.fail(f"nginx: configuration file {path} test failed")
+        fail(str(e))
+    if "-t" in argv or "-T" in argv:
+        http.say(f"nginx: the configuration file {path} syntax is ok", 2)
+        http.fail(f"nginx: configuration file {path} test is successful", 0)
+    serve(site, path)
+
+
+def serve(site, path):
+    current[:] = [site]
+    log = Log(site)
+    tokens = first(site.block, "server_tokens", ["on"]) != ["off"]
+    server = http.Server("", None, server=f"nginx/{VERSION}" if tokens else "nginx", log=log)
+    known = set()
+    listen(server, site, known)
+
+    def reload():
+        try:
+            current[:] = [configured(path)]
+        except Wrong as e:
+            notice(str(e), "emerg")
+            return
+        log.site = current[0]
+        listen(server, current[0], known)
+        notice("signal 1 (SIGHUP) received, reconfiguring")
+
     http.on((2, 15), server.stop)
-    http.on((3,), server.drain)
+    http.on((3, 28), server.drain)
+    http.on((1,), reload)
+    http.on((10,), lambda: None)
+    write_pid()
     notice('using the "epoll" event method')
     notice(f"nginx/{VERSION}")
     notice("start worker processes")

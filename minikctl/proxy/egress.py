@@ -1,0 +1,114 @@
+"""Pods reach what is outside the cluster as far as the host does: by TCP, and through this process.
+
+nftables sends every TCP connection that leaves the cluster to one listener of the router; the relay asks the kernel
+where it wanted to go, and connects there from the host's side. The host's own loopback is reached at one address only,
+HOST_ADDRESS, which pods know as `host.minikctl.internal`. Other protocols find no route (DNS is asked for them by the
+cluster's DNS). Without nftables there is no way out.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterable
+
+from minikctl.proxy.balancer import HOST
+from minikctl.proxy.relay import ACCEPTS, Connection, Front, Relay, reset
+from minikctl.proxy.rules import LOOPBACK, Endpoint
+
+log = logging.getLogger("proxy")
+HOST_ADDRESS = "169.254.1.2"
+PORT = 15001
+"""Of the listener, at the control plane's address."""
+BACKLOG = 1024
+TABLE = "minikctl-egress"
+RULES = """\
+add table ip {t}
+delete table ip {t}
+table ip {t} {{
+  set cluster {{ type ipv4_addr; flags interval; elements = {{ {cluster} }} }}
+  chain out {{
+    type nat hook prerouting priority -90; policy accept;
+    ip daddr @cluster accept
+    meta l4proto tcp dnat to {address}:{port}
+  }}
+}}
+"""
+_ORIGINAL_DESTINATION = 80
+"""SO_ORIGINAL_DST of netfilter."""
+
+
+def rules(address: str, cluster: Iterable[str], port: int = PORT) -> str:
+    """For nft: everything but `cluster` goes to the listener. Pure."""
+    return RULES.format(t=TABLE, cluster=", ".join(cluster), address=address, port=port)
+
+
+def start(relay: Relay, run: Callable[[str, list[str]], str], address: str, cluster: Iterable[str]) -> None:
+    """Listen at `address` in this process' network namespace and lead there what leaves the cluster. Raises OSError, and
+    what `run` raises."""
+    listener = listen(address, PORT)
+    run(rules(address, cluster), ["-f", "-"])
+    relay.call(lambda: relay.add_front(TABLE, EgressFront(relay, listener)))
+
+
+def listen(address: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setblocking(False)
+    try:
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class EgressFront(Front):
+    """A listener whose connections say themselves where they lead."""
+
+    def __init__(self, relay: Relay, listener: socket.socket):
+        self.relay, self.listener, self.kind = relay, listener, HOST
+        self.closed = False
+
+    def ready(self, _mask: int) -> None:
+        for _ in range(ACCEPTS):
+            try:
+                client, (address, _) = self.listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as e:
+                if e.errno in (errno.EMFILE, errno.ENFILE):
+                    self.relay.pause(self)
+                return
+            client.setblocking(False)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            wanted = destination(client)
+            if wanted is None or wanted == self.listener.getsockname():
+                reset(client)
+                continue
+            Connection(_Way(self, wanted), client, address).try_next()
+
+
+class _Way(Front):
+    """What one connection leads to: there is nothing to choose."""
+
+    def __init__(self, front: EgressFront, wanted: tuple[str, int]):
+        self.relay, self.listener, self.kind, self.closed = front.relay, front.listener, HOST, False
+        ip, port = wanted
+        self._endpoint = Endpoint(LOOPBACK if ip == HOST_ADDRESS else ip, port)
+
+    def pick(self, client: str, tried: list[Endpoint]) -> Endpoint | None:
+        return None if tried else self._endpoint
+
+
+def destination(client: socket.socket) -> tuple[str, int] | None:
+    """Where a redirected connection wanted to go."""
+    try:
+        raw = client.getsockopt(socket.SOL_IP, _ORIGINAL_DESTINATION, 16)
+    except OSError:
+        return None
+    (port,) = struct.unpack_from("!H", raw, 2)
+    return socket.inet_ntoa(raw[4:8]), port

@@ -1,0 +1,154 @@
+"""The kernel's rules: loaded in pieces, changed in small steps, taken over from an earlier proxy."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minikctl.proxy import conntrack
+from minikctl.proxy.nftables import CHUNK, TABLES, Nftables
+from minikctl.proxy.rules import BackendFailure, Endpoint, Key, Target
+from tests.proxy import lab as labs
+from tests.proxy.lab import NODES, SERVICES, Lab
+from tests.support.network import cluster_network
+from tests.support.ordinary_user import as_ordinary_user
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    if missing := labs.missing_tools("nftables"):
+        pytest.skip(missing)
+    with cluster_network(labs.state_dir(tmp_path)) as network:
+        if network is None:
+            pytest.skip("this machine does not let us make network namespaces")
+        made = Lab(network)
+        yield made
+        made.close()
+
+
+class Recorded:
+    """Passes everything on to nft, and remembers it."""
+
+    def __init__(self, lab: Lab):
+        self.lab, self.texts = lab, list[str]()
+
+    def __call__(self, text: str, arguments: list[str]) -> str:
+        if text:
+            self.texts.append(text)
+        return self.lab.nft(text, arguments)
+
+
+def many(services: int, endpoints: int, *, changed: int = -1) -> dict[Key, Target]:
+    """So many Services that share so many endpoints; one has one endpoint less."""
+    found = {}
+    each = endpoints // services
+    for i in range(services):
+        ends = tuple(Endpoint(f"10.244.{1 + n // 250}.{2 + n % 250}", 8080) for n in range(i * each, (i + 1) * each))
+        key = ("Service", "default", f"service-{i}", "http")
+        front = ((f"10.96.{1 + i // 250}.{1 + i % 250}", 80),)
+        found[key] = Target(key, "tcp", front, node_port=30000 + i, endpoints=ends[1:] if i == changed else ends)
+    return found
+
+
+def table_of(lab: Lab) -> str:
+    return lab.nft("", ["list", "ruleset"])
+
+
+def test_a_big_load_goes_in_pieces_and_a_change_is_small(lab: Lab) -> None:
+    run = Recorded(lab)
+    nft = Nftables(SERVICES, run)
+    nft.apply(many(300, 1000), NODES)
+    assert len(run.texts) > 3 and all(len(t) < 2 * CHUNK for t in run.texts)
+    assert table_of(lab).count("numgen random") == 300
+    run.texts.clear()
+    nft.apply(many(300, 1000, changed=7), NODES)
+    assert len(run.texts) == 1 and len(run.texts[0]) < 1000
+    run.texts.clear()
+    nft.apply(many(300, 1000, changed=7), NODES)
+    assert run.texts == [], "nothing has changed, nothing is said"
+    nft.apply(many(2, 6), NODES)
+    listed = table_of(lab)
+    assert listed.count("numgen random") == 2 and len(set(re.findall(r"10\.244\.\d+\.\d+ \. 10\.244", listed))) == 6
+    nft.apply({}, NODES)
+    assert "service-" not in table_of(lab) and "10.244.1.2" not in table_of(lab).replace("10.244.1.0", "")
+
+
+def test_a_new_proxy_takes_over_without_a_gap_and_remembers_clients(lab: Lab) -> None:
+    ends = tuple(lab.serve(p, 80) for p in "abc")
+    key = ("Service", "default", "web", "")
+    target = Target(key, "tcp", (("10.96.0.80", 80),), endpoints=ends, affinity=600)
+    lab.in_router(["ip", "route", "add", SERVICES, "dev", "lo"])
+    Nftables(SERVICES, lab.nft).apply({key: target}, NODES)
+    mine = lab.who("b", "10.96.0.80", 80)
+    for _ in range(3):
+        fresh = Nftables(SERVICES, lab.nft)
+        fresh.apply({key: target}, NODES)
+        assert lab.all_who("b", "10.96.0.80", 80, 10) == {mine}
+    assert sum(f"table ip {t} " in table_of(lab) for t in TABLES) == 1
+
+
+def test_what_went_wrong_is_mended_by_the_next_turn(lab: Lab) -> None:
+    nft = Nftables(SERVICES, lab.nft)
+    key = ("Service", "default", "web", "")
+    good = Target(key, "tcp", (("10.96.0.80", 80),), endpoints=(lab.serve("a", 80),))
+    nft.apply({key: good}, NODES)
+    lab.nft("flush ruleset", ["-f", "-"])
+    with pytest.raises(BackendFailure):
+        nft.apply({}, NODES)
+    nft.apply({key: good}, NODES)
+    assert lab.who("b", "10.96.0.80", 80) == "a"
+
+
+def test_flows_of_udp_leave_an_endpoint_that_is_gone(lab: Lab) -> None:
+    a, c = lab.serve("a", 53), lab.serve("c", 53)
+    key = ("Service", "default", "dns", "")
+    before, after = (Target(key, "udp", (("10.96.0.53", 53),), endpoints=(e,)) for e in (a, c))
+    nft = Nftables(SERVICES, lab.nft)
+    nft.apply({key: before}, NODES)
+
+    def ask(sock: socket.socket) -> str:
+        sock.send(b"who")
+        return sock.recv(100).decode().split()[0]
+
+    with lab.socket("b", socket.SOCK_DGRAM) as sock:
+        sock.connect(("10.96.0.53", 53))
+        assert ask(sock) == "a"
+        nft.apply({key: after}, NODES)
+        assert ask(sock) == "a", "the kernel keeps a flow where it is"
+        fronts = conntrack.udp_fronts([after], [])
+
+        def connect() -> socket.socket:
+            return lab.network.socket(socket.AF_NETLINK, socket.SOCK_RAW, conntrack.NETLINK_NETFILTER)
+
+        assert conntrack.clean(fronts, connect) == 1
+        assert ask(sock) == "c"
+        assert conntrack.clean(fronts, connect) == 0
+        assert conntrack.clean({("10.96.0.53", 53): frozenset()}, connect) == 1, "all flows of a Service that is gone"
+
+
+def test_as_an_ordinary_user(tmp_path: Path) -> None:
+    if missing := labs.missing_tools("nftables"):
+        pytest.skip(missing)
+
+    def check() -> None:
+        os.environ["PATH"] += ":/usr/sbin:/sbin"
+        with cluster_network(labs.state_dir(tmp_path)) as network:
+            if network is None:
+                return
+            lab = Lab(network)
+            key = ("Service", "default", "web", "")
+            target = Target(key, "tcp", (("10.96.0.80", 80),), endpoints=(lab.serve("a", 80), lab.serve("c", 80)))
+            nft = Nftables(SERVICES, lab.nft)
+            nft.apply({**many(300, 1000), key: target}, NODES)
+            eventually(lambda: lab.all_who("b", "10.96.0.80", 80, 20) == {"a", "c"})
+            lab.close()
+
+    assert shutil.which("nft", path=os.environ["PATH"] + ":/usr/sbin")
+    as_ordinary_user(tmp_path, check)
