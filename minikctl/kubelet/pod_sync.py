@@ -415,6 +415,7 @@ class PodSync:
             hostname=hostname(pod),
             attempt=attempt,
             host_network=bool(pod["spec"].get("hostNetwork")),
+            share_processes=bool(pod["spec"].get("shareProcessNamespace")),
             annotations=annotations_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
         )

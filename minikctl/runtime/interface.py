@@ -72,6 +72,8 @@ class SandboxConfig:
     hostname: str = ""
     attempt: int = 0
     host_network: bool = False
+    share_processes: bool = False
+    """Its containers see each other's processes."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
     resources: Resources = Resources()
@@ -91,6 +93,7 @@ class SandboxStatus:
     created_at: datetime
     host_network: bool = False
     hostname: str = ""
+    share_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
