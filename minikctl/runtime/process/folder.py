@@ -42,6 +42,9 @@ class Launch:
     stop_signal: int
     image: str
     image_ref: str
+    pause: int = 0
+    """The process that has the namespaces of its pod, 0 when there is none."""
+    share_processes: bool = False
 
 
 @dataclass(frozen=True)
