@@ -37,12 +37,17 @@ def rows(ingress: Obj) -> list[list[str]]:
         host = rule.get("host") or ""
         base = origin(ingress, "https" if host in secure or whole else "http", host)
         for path in (rule.get("http") or {}).get("paths") or []:
-            url = f"{base}{path.get('path') or '/'}" if base else "<no address yet>"
+            url = f"{base}{_plain(path.get('path') or '/')}" if base else "<no address yet>"
             found.append([*where, url, _backend(path.get("backend") or {})])
     if spec.get("defaultBackend"):
         base = origin(ingress, "http")
         found.append([*where, f"{base}/" if base else "<no address yet>", _backend(spec["defaultBackend"])])
     return found
+
+
+def _plain(path: str) -> str:
+    """Of a path that is a pattern the part that is none."""
+    return path[: next((i for i, c in enumerate(path) if c in "([*+?|^$\\"), len(path))] or "/"
 
 
 def _backend(backend: Obj) -> str:
