@@ -21,6 +21,7 @@ AUTOSCALER = "cluster-autoscaler"
 PROXY = "proxy"
 PROXY_HOST = "proxy-host"
 """Its listeners on the host's loopback, which outlive it."""
+INGRESS = "ingress"
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
 
@@ -64,7 +65,8 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
     scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
     addons = [Component(GITOPS)] if GITOPS in cluster.addons else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *scaling, *addons, *agents, *proxy]
+    ingress = [Component(INGRESS)] if INGRESS in demanded else []
+    return [*first, *control_plane(cluster.controlPlanes), *scaling, *addons, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

@@ -5,7 +5,7 @@ Source: Kubernetes concept "Nodes", "Leases"; kubelet `nodestatus/setters.go`, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,10 +13,12 @@ from minikctl import KUBERNETES_VERSION
 from minikctl.api import quantity
 from minikctl.api.meta import Obj, find_condition, micro_timestamp, name, timestamp, uid
 from minikctl.kubelet.machine import Machine
+from minikctl.runtime.interface import ImageStatus
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS, LEASE_PERIOD, STATUS_PERIOD = 40, 10.0, 300.0
 READY_MESSAGE = "kubelet is posting ready status"
+MOST_IMAGES, MOST_IMAGE_NAMES = 50, 5
 _HEALTHY = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -156,6 +158,12 @@ def _condition(before: list[Obj], kind: str, status: str, reason: str, message: 
         "reason": reason,
         "message": message,
     }
+
+
+def images(found: Iterable[ImageStatus]) -> list[Obj]:
+    """The largest images of a node, as its status lists them. Source: kubelet `nodestatus/setters.go` (Images)."""
+    largest = sorted(found, key=lambda i: (-i.size, i.tags))[:MOST_IMAGES]
+    return [{"names": [i.ref, *i.tags][:MOST_IMAGE_NAMES], "sizeBytes": i.size} for i in largest]
 
 
 def same_status(one: Obj, other: Obj) -> bool:

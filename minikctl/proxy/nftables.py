@@ -20,6 +20,7 @@ import hashlib
 import json
 import logging
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -203,6 +204,7 @@ class Nftables:
     # ------------------------------------------------------------------ everything
 
     def _load(self, targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
+        began = time.monotonic()
         present = [t for t in TABLES if f"table ip {t}\n" in self._run("", ["list", "tables", "ip"]) + "\n"]
         table = next((t for t in TABLES if t not in present), TABLES[0])
         kept = {name: clients for old in present for name, clients in self._affinities(old).items()}
@@ -224,6 +226,8 @@ class Nftables:
         self._run(BASE.format(t=table, cidr=self._cidr) + others, ["-f", "-"])
         self.table, self._nodes = table, dict(nodes)
         self._targets, self._rendered, self._hairpin = dict(targets), rendered, hairpin
+        taken = time.monotonic() - began
+        log.info("loaded the rules of %d ports with %d endpoints in %.3f s", len(targets), len(hairpin), taken)
 
     def _affinities(self, table: str) -> dict[str, list[str]]:
         """Set → its clients with the time that they have left, of a table that an earlier proxy left."""

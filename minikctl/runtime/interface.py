@@ -72,6 +72,8 @@ class SandboxConfig:
     hostname: str = ""
     attempt: int = 0
     host_network: bool = False
+    share_processes: bool = False
+    """Its containers see each other's processes."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
     resources: Resources = Resources()
@@ -91,6 +93,7 @@ class SandboxStatus:
     created_at: datetime
     host_network: bool = False
     hostname: str = ""
+    share_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Mount:
     container_path: str
     read_only: bool = False
     volume: str = ""
+    beneath: str = ""
+    """The folder that host_path is a part of and must not lead out of, whatever others do in it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +335,14 @@ class Runtime(Protocol):
 
     def pod_uids(self) -> Sequence[str]:
         """Every pod that has a sandbox here."""
+        ...
+
+    def strays(self) -> Sequence[str]:
+        """Pods that have files here but no sandbox on any node: not yet, or no more."""
+        ...
+
+    def remove_stray(self, uid: str) -> None:
+        """Remove the files of a pod that does not exist any more."""
         ...
 
     def pod_folder(self, uid: str) -> Path | None:

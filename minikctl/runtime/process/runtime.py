@@ -78,7 +78,7 @@ class ProcessRuntime:
         self.images = self.images_class(state_dir, node)
         self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
         self._presence = -1
-        self._addresses = AddressPool(cidr, is_free=address_is_free)
+        self._addresses = AddressPool(cidr, is_free=self._is_free)
         self._boot = _boot_id()
         self._lock = threading.RLock()
         self._sandboxes: dict[str, SandboxStatus] = {}
@@ -113,7 +113,7 @@ class ProcessRuntime:
         for sandbox, node, boot in self._folder.sandboxes(uid):
             if node != self._node:
                 continue
-            if boot != self._boot and sandbox.state == READY:
+            if sandbox.state == READY and (boot != self._boot or not self._survived(sandbox)):
                 sandbox = replace(sandbox, state=NOT_READY)
                 self._save(sandbox)
             self._sandboxes[sandbox.id] = sandbox
@@ -186,17 +186,37 @@ class ProcessRuntime:
             self._clock.now(),
             config.host_network,
             config.hostname,
+            config.share_processes,
         )
         try:
             self._save(sandbox)
+            self._begin(sandbox, config)
         except OSError as e:
             self._addresses.release(ip)
             raise RuntimeFailure(f"failed to create the pod's folder: {e.strerror}: {e.filename}") from None
+        except RuntimeFailure:
+            self._folder.remove_sandbox(sandbox)
+            self._addresses.release(ip)
+            raise
         with contextlib.suppress(OSError):  # told of when a container needs it
             self._limits.add_pod(config.uid, config.resources)
         with self._lock:
             self._sandboxes[sandbox.id] = sandbox
         return sandbox
+
+    def _begin(self, sandbox: SandboxStatus, config: SandboxConfig) -> None:
+        """Make what the pod's containers share. Raises RuntimeFailure, OSError."""
+
+    def _survived(self, sandbox: SandboxStatus) -> bool:
+        """Whether it is still there for an agent that comes later."""
+        return True
+
+    def _over(self, sandbox: SandboxStatus) -> None:
+        """Its containers have ended: take away what they shared."""
+
+    @staticmethod
+    def _is_free(address: str) -> bool:
+        return address_is_free(address)
 
     def _save(self, sandbox: SandboxStatus) -> None:
         self._folder.save_sandbox(sandbox, self._node, self._boot)
@@ -211,9 +231,13 @@ class ProcessRuntime:
         for container in self._of_sandbox(sandbox_id):
             if container.state == RUNNING and not container.over.wait(2):
                 container.remove()
+        self._over(sandbox)
+        self._set_stopped(sandbox)
+
+    def _set_stopped(self, sandbox: SandboxStatus) -> None:
         stopped = replace(sandbox, state=NOT_READY)
         with self._lock:
-            self._sandboxes[sandbox_id] = stopped
+            self._sandboxes[sandbox.id] = stopped
         with contextlib.suppress(OSError):
             self._save(stopped)
         self._addresses.release(sandbox.ip)
@@ -245,6 +269,13 @@ class ProcessRuntime:
     def pod_uids(self) -> Sequence[str]:
         with self._lock:
             return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
+
+    def strays(self) -> Sequence[str]:
+        return [uid for uid in self._folder.uids() if not self._folder.sandboxes(uid)]
+
+    def remove_stray(self, uid: str) -> None:
+        if not self._folder.sandboxes(uid):
+            remove_tree(self._folder.pod(uid))
 
     def pod_folder(self, uid: str) -> Path | None:
         return self._folder.pod(uid)

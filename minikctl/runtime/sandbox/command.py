@@ -17,6 +17,22 @@ CAPABILITIES = (
 """What containers have by default, in Docker as in containerd; but not MKNOD, since nothing here keeps a container from
 opening a device that it makes."""
 
+KERNEL = ("/proc/sys", "/proc/fs")
+FIRST_OPENED = 20
+"""From this number on descriptors are those of parts of volumes."""
+
+
+PROCESSES_FD = 7
+"""The descriptor of the PID namespace that the containers of a pod share."""
+
+
+@dataclass(frozen=True)
+class PodNamespaces:
+    """Those of a pod's pause process."""
+
+    pause: int
+    share_processes: bool = False
+
 
 @dataclass(frozen=True)
 class Box:
@@ -28,6 +44,10 @@ class Box:
     env: Sequence[tuple[str, str]]
     mounts: Sequence[Mount] = ()
     visible: Sequence[tuple[str, str]] = ()
+    pod: PodNamespaces | None = None
+    """What it shares with its pod; without, the host name is its own, and the network the machine's."""
+    shared_memory: str = ""
+    """The folder that the pod's containers have as /dev/shm; without, each has its own."""
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
@@ -38,19 +58,15 @@ class Box:
 def arguments(box: Box) -> list[str]:
     """Everything between `bwrap` and `--`."""
     security = box.security
-    words = [
-        *bwrap.namespaces(security.user or 0, security.group or 0),
-        "--hostname",
-        box.hostname,
-        "--as-pid-1",
-        "--die-with-parent",
-        "--clearenv",
-    ]
+    words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
+    opened = descriptors(box.mounts)
     places = ((box.layout.destination(m.container_path), m) for m in box.mounts)
     for place, mount in sorted(places, key=lambda found: found[0].count("/")):
-        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, place]
+        bind = "--ro-bind" if mount.read_only else "--bind"
+        source = [f"{bind}-fd", str(opened[mount])] if mount in opened else [bind, mount.host_path]
+        words += [*source, place]
     if box.new_folder:
         words += ["--dir", box.new_folder]
     if security.read_only_root:  # last: what is mounted needs places to be mounted at
@@ -66,6 +82,45 @@ def arguments(box: Box) -> list[str]:
     return [*words, "--chdir", box.working_dir]
 
 
+def _namespaces(box: Box) -> list[str]:
+    security = box.security
+    if box.pod is None:
+        return [*bwrap.namespaces(security.user or 0, security.group or 0), "--hostname", box.hostname, "--as-pid-1"]
+    if box.pod.share_processes:
+        return ["--pidns", str(PROCESSES_FD)]
+    own_users = []
+    if os.geteuid() != 0 and (security.user or security.group):
+        own_users = ["--unshare-user", "--uid", str(security.user or 0), "--gid", str(security.group or 0)]
+    return [*own_users, "--unshare-pid", "--as-pid-1"]
+
+
+def entering(pod: PodNamespaces) -> list[str]:
+    """The command that runs bubblewrap in a pod's namespaces. What it makes there belongs to the pod's users."""
+    users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+    return ["nsenter", *users, "--target", str(pod.pause), "--net", "--ipc", "--uts", "--"]
+
+
+def own_user(security: Security, pod: PodNamespaces | None) -> list[str]:
+    """The command that makes an ordinary user's container another user where bubblewrap does not: it cannot enter a
+    PID namespace from within new users."""
+    if os.geteuid() == 0 or pod is None or not pod.share_processes or not (security.user or security.group):
+        return []
+    return ["unshare", "--user", f"--map-user={security.user or 0}", f"--map-group={security.group or 0}", "--"]
+
+
+def descriptors(mounts: Iterable[Mount]) -> dict[Mount, int]:
+    """The mounts whose source is opened beforehand, and as which descriptor."""
+    return {mount: FIRST_OPENED + i for i, mount in enumerate(m for m in mounts if m.beneath)}
+
+
+def beneath(mounts: Iterable[Mount]) -> bytes:
+    """What `beneath.py` is to open."""
+    fields = []
+    for mount, number in descriptors(mounts).items():
+        fields += [str(number), mount.beneath, os.path.relpath(mount.host_path, mount.beneath)]
+    return b"".join(os.fsencode(field) + b"\0" for field in fields)
+
+
 def _root(box: Box) -> Iterable[str]:
     layout = box.layout
     words = ["--bind", str(layout.root), "/"] if layout.image is None else []
@@ -73,7 +128,14 @@ def _root(box: Box) -> Iterable[str]:
         words += [w for lower in lowers for w in ("--overlay-src", lower)]
         words += ["--overlay", str(layout.upper(place)), str(layout.work(place)), place]
     words += bwrap.links() if layout.host_tools else ()
-    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--ro-bind", "/sys", "/sys"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    if box.shared_memory:
+        words += ["--bind", box.shared_memory, "/dev/shm"]
+    else:
+        words += ["--perms", "1777", "--tmpfs", "/dev/shm"]
+    words += ["--ro-bind", "/sys", "/sys"]
+    if not box.security.privileged:  # the kernel's settings are the host's; bubblewrap takes root's for unwritable
+        words += [w for place in KERNEL for w in ("--ro-bind-try", place, place)]
     for source, place in box.visible:
         words += ["--ro-bind", source, place]
     return words
@@ -105,8 +167,10 @@ def capabilities(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*kept, *(c for c in security.add_capabilities if c != "MKNOD"))))
 
 
-def joining(pid: int, working_dir: str) -> list[str]:
-    """The command that runs another one in the namespaces of the container whose main process is `pid`."""
+def joining(pid: int, working_dir: str, *, network: bool) -> list[str]:
+    """The command that runs another one in the namespaces of the container whose main process is `pid`. `network`: the
+    pod has its own."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
     target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
+    target += ["--net"] if network else []
     return ["nsenter", *users, *target, f"--wd=/proc/{pid}/root{working_dir}", "--"]
