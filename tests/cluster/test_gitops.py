@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from minikctl.api.meta import Obj
+from minikctl.cluster import addons
 from minikctl.cluster.gitops import health, render
 from minikctl.cluster.gitops.controller import APPLICATIONS, ApplicationController
 from minikctl.cluster.gitops.operation import retry_delay
-from minikctl.cluster.gitops.process import install
 from minikctl.cluster.gitops.repository import Repositories, SourceError
 from minikctl.controllers.deployment import CONTROLLER as DeploymentController
 from minikctl.controllers.garbage_collector import CONTROLLER as GarbageCollector
@@ -24,6 +24,7 @@ from minikctl.util.clock import FakeClock
 from tests.support.cluster import TestCluster
 from tests.support.control_plane import ControlPlane
 from tests.support.fake_kubelet import FakeKubelet
+from tests.support.waiting import eventually
 
 GIT = shutil.which("git")
 HELM = shutil.which("helm") or str(Path("~/.cache/reference-clients/helm").expanduser())
@@ -82,7 +83,7 @@ class Case:
         self.cluster = TestCluster(root / "state", clock=FakeClock())
         self.client = self.cluster.client
         self.repo = Repo(root / "repo")
-        install(self.client)
+        addons.enable(self.client, addons.find("gitops"), eventually)
         repositories = Repositories(root / "mirrors")
         classes: Any = [lambda c: ApplicationController(c, repositories), DeploymentController, ReplicaSetController]
         classes.append(GarbageCollector)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from minikctl.runtime.interface import ImageFailure
-from minikctl.runtime.oci.build.builder import Request, build
+from minikctl.runtime.oci.building.builder import Request, build
 from minikctl.runtime.oci.removal import unregister
 from minikctl.runtime.oci.store import Store
 from minikctl.util.files import atomic_write, private_folder

@@ -12,8 +12,8 @@ import pytest
 from minikctl.runtime.interface import ImageFailure
 from minikctl.runtime.oci import roots
 from minikctl.runtime.oci.archive import load, save
-from minikctl.runtime.oci.build.builder import Request, build
-from minikctl.runtime.oci.build.dockerfile import BuildError
+from minikctl.runtime.oci.building.builder import Request, build
+from minikctl.runtime.oci.building.dockerfile import BuildError
 from minikctl.runtime.oci.model import Image
 from minikctl.runtime.oci.store import Store
 from minikctl.runtime.sandbox import bwrap

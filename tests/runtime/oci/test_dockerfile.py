@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.runtime.oci.build import context
-from minikctl.runtime.oci.build.context import Context
-from minikctl.runtime.oci.build.dockerfile import BuildError, Instruction, expand, pairs, parse
+from minikctl.runtime.oci.building import context
+from minikctl.runtime.oci.building.context import Context
+from minikctl.runtime.oci.building.dockerfile import BuildError, Instruction, expand, pairs, parse
 
 
 def read(text: str) -> list[tuple[int, str, str]]:

@@ -11,7 +11,7 @@ from minikctl.util.errors import UsageError
 def run(call: Invocation) -> None:
     if len(call.args) != 1:
         raise call.usage_error("exactly one folder is needed (. for this one)")
-    from minikctl.runtime.oci.build.builder import Request, build
+    from minikctl.runtime.oci.building.builder import Request, build
 
     flags, folder = call.flags, call.env.cwd / call.args[0]
     if not folder.is_dir():

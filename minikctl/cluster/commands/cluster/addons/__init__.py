@@ -1,4 +1,4 @@
-"""`minikctl cluster addons`: what can be switched on."""
+"""`minikctl cluster addons`: what can be added to a cluster."""
 
 from minikctl.kubectl.command import Command, Invocation
 
@@ -11,7 +11,11 @@ def run(call: Invocation) -> int | None:
 
 COMMAND = Command(
     name="addons",
-    summary="Switch on and off what an ordinary cluster does not have",
+    summary="Add to the cluster what a new one does not have",
     use="cluster addons (list | enable | disable)",
+    description=(
+        "Add to the cluster what a new one does not have: bundles of objects that ship with this program.\n\n"
+        "The Gateway API is such a bundle, since Kubernetes itself does not bring it either."
+    ),
     run=run,
 )
