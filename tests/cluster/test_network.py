@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.client.local import LocalClient
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout, network, pod_door
 from minikctl.runtime.network.client import ClusterNetwork
+from tests.support.cluster import TestCluster
 from tests.support.daemon import Daemon
 from tests.support.waiting import eventually
 
@@ -112,9 +112,10 @@ def restarts(daemon: Daemon) -> int:
 
 
 def test_the_endpoints_of_the_api_server_follow_it(tmp_path: Path) -> None:
-    client = LocalClient.on_files(tmp_path, actor="test")
+    cluster = TestCluster(tmp_path)
+    client = cluster.client
     for address, port in (("172.18.0.1", 6443), ("172.18.0.1", 6444), ("172.18.0.1", 6444), ("", 6444), ("", 6444)):
         pod_door.publish(client, address, port)
         found = client.list("endpointslices", "default")["items"]
         assert [s["ports"][0]["port"] for s in found] == ([port] if address else [])
-    client.close()
+    cluster.close()
