@@ -84,6 +84,10 @@ def run(
         from minikctl.cluster.autoscaler import loop
 
         loop.run(state_dir, cluster)
+    elif component.role == layout.GITOPS:
+        from minikctl.cluster.gitops import process as gitops
+
+        gitops.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent

@@ -14,6 +14,8 @@ API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
+GITOPS = "gitops"
+"""While this addon is enabled."""
 AUTOSCALER = "cluster-autoscaler"
 """While there are node groups."""
 PROXY = "proxy"
@@ -61,9 +63,10 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
     scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
+    addons = [Component(GITOPS)] if GITOPS in cluster.addons else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
     ingress = [Component(INGRESS)] if INGRESS in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *scaling, *agents, *proxy, *ingress]
+    return [*first, *control_plane(cluster.controlPlanes), *scaling, *addons, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:
