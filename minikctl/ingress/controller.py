@@ -188,6 +188,7 @@ class IngressController:
             self.serving.unavailable,
             self.serving.addresses(),
             self._certificate,
+            self.serving.ports(),
         )
 
     def _certificate(self, secret: Obj | None, origin: str) -> Certificate:
@@ -231,7 +232,9 @@ class IngressController:
             return
         ports = self.serving.ports()
         wanted = [80, *([443] if (ingress.get("spec") or {}).get("tls") else [])]
-        odd = [{"port": ports[p], "protocol": "TCP"} for p in wanted if ports.get(p, p) != p]
+        odd = [{"port": ports.get(p, p), "protocol": "TCP"} for p in wanted]
+        if all(ports.get(p, p) == p for p in wanted):
+            odd = []
         points = [{"ip": a, **({"ports": odd} if odd else {})} for a in self.serving.addresses()]
         if ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") == points:
             return

@@ -206,6 +206,7 @@ class PodSync:
             record.restarting.add(kill.container_id)
         if kill.container_id not in record.stopping:
             grace = get_path(record.pod, "spec", "terminationGracePeriodSeconds", default=30)
+            grace = grace if kill.grace is None else kill.grace
             record.stopping[kill.container_id] = float(grace)
             self._container_event(record.pod, kill.name, NORMAL, "Killing", kill.message)
             self._stop_container(record.pod, kill.name, kill.container_id, float(grace))
@@ -372,6 +373,7 @@ class PodSync:
     def _remove(self, pod_uid: str) -> None:
         for sandbox in self.runtime.pod_state(pod_uid).sandboxes:
             self.runtime.remove_pod_sandbox(sandbox.id)
+        self.runtime.remove_stray(pod_uid)  # where an agent was killed on the way to a sandbox, or away from it
 
     # ------------------------------------------------------------------ parts
 

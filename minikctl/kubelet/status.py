@@ -13,14 +13,12 @@ from typing import Any
 
 from minikctl.api.meta import Obj, find_condition, generation, get_path, timestamp
 from minikctl.kubelet.pod_worker import (
-    ALWAYS,
-    NEVER,
     Health,
     containers_of,
     ephemeral_containers_of,
     init_containers_of,
     is_sidecar,
-    restart_policy,
+    restarts_after,
     should_restart,
 )
 from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, PodState
@@ -235,7 +233,7 @@ def _runs_again(view: View, spec: Obj, newest: ContainerStatus, among: str) -> b
         return False
     init = among == INITS
     if init and not is_sidecar(spec):
-        return newest.exit_code != 0 and restart_policy(view.pod) != NEVER
+        return newest.exit_code != 0 and restarts_after(view.pod, spec, newest.exit_code)
     if init:
         return True
     return should_restart(view.pod, newest, view.health)
@@ -263,8 +261,7 @@ def _terminated(view: View, run: ContainerStatus) -> Obj:
 def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
     specs = {c["name"]: c for c in init_containers_of(view.pod)}
     begun = any("running" in s["state"] or _ended(s) for s in mains)
-    policy = restart_policy(view.pod)
-    pending = failed = 0
+    pending = failed = hopeless = 0
     sidecars_running = 0
     for status in inits:
         if is_sidecar(specs[status["name"]]):
@@ -273,8 +270,9 @@ def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
             continue
         code = _exit_code(status)
         failed += bool(code)
+        hopeless += bool(code) and not restarts_after(view.pod, specs[status["name"]], code or 0)
         pending += code is None and not begun
-    if failed and policy == NEVER:
+    if hopeless:
         return FAILED
     if (pending or failed) and not begun:
         return FAILED if view.terminal else PENDING
@@ -289,17 +287,13 @@ def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
 
 def _ended_phase(view: View, mains: list[Obj], sidecars_running: int) -> str:
     """None of the containers runs; some will, perhaps, again."""
-    policy = restart_policy(view.pod)
     good = all(_exit_code(s) == 0 for s in mains)
     if view.terminal:
         return SUCCEEDED if good else FAILED
-    if policy == ALWAYS:
+    specs = {c["name"]: c for c in containers_of(view.pod)}
+    if sidecars_running or any(restarts_after(view.pod, specs[s["name"]], _exit_code(s) or 0) for s in mains):
         return RUNNING
-    if sidecars_running:
-        return RUNNING
-    if good:
-        return SUCCEEDED
-    return FAILED if policy == NEVER else RUNNING
+    return SUCCEEDED if good else FAILED
 
 
 def _ended(status: Obj) -> bool:

@@ -337,6 +337,14 @@ class Runtime(Protocol):
         """Every pod that has a sandbox here."""
         ...
 
+    def strays(self) -> Sequence[str]:
+        """Pods that have files here but no sandbox on any node: not yet, or no more."""
+        ...
+
+    def remove_stray(self, uid: str) -> None:
+        """Remove the files of a pod that does not exist any more."""
+        ...
+
     def pod_folder(self, uid: str) -> Path | None:
         """Where the pod's volumes live; None when there are no files."""
         ...

@@ -212,6 +212,12 @@ class SimulatedRuntime:
         with self._lock:
             return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
 
+    def strays(self) -> Sequence[str]:
+        return ()
+
+    def remove_stray(self, uid: str) -> None:
+        """There are no files."""
+
     def pod_folder(self, uid: str) -> Path | None:
         return None
 

@@ -18,6 +18,7 @@ import os
 import shutil
 import stat as modes
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -211,19 +212,23 @@ def config_from(content: dict[str, Any]) -> tuple[ContainerConfig, Launch]:
 def remove_tree(path: Path) -> None:
     """Remove a folder with all in it, also where a container took away its own permissions. Follows no links."""
 
-    def again(function: Any, name: str, _info: Any) -> None:
-        parent = os.path.dirname(name)
-        for place in (parent, name):
+    def again(_function: Any, name: str, _info: Any) -> None:
+        opened = False
+        for place in (os.path.dirname(name), name):
             try:
-                if modes.S_ISDIR(os.lstat(place).st_mode):
+                mode = os.lstat(place).st_mode
+                if modes.S_ISDIR(mode) and modes.S_IMODE(mode) != 0o700:
                     os.chmod(place, 0o700)
+                    opened = True
             except OSError:
                 pass
-        try:
-            function(name)
-        except OSError:
-            if os.path.isdir(name) and not os.path.islink(name):
-                shutil.rmtree(name, ignore_errors=True)
+        if not os.path.isdir(name) or os.path.islink(name):
+            with suppress(OSError):
+                os.unlink(name)
+        elif opened:
+            remove_tree(Path(name))
+        else:
+            shutil.rmtree(name, ignore_errors=True)
 
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, onerror=again)

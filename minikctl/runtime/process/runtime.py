@@ -270,6 +270,13 @@ class ProcessRuntime:
         with self._lock:
             return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
 
+    def strays(self) -> Sequence[str]:
+        return [uid for uid in self._folder.uids() if not self._folder.sandboxes(uid)]
+
+    def remove_stray(self, uid: str) -> None:
+        if not self._folder.sandboxes(uid):
+            remove_tree(self._folder.pod(uid))
+
     def pod_folder(self, uid: str) -> Path | None:
         return self._folder.pod(uid)
 

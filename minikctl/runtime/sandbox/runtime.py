@@ -165,7 +165,7 @@ class SandboxRuntime(ProcessRuntime):
 
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         layout, image, status, home = self._image(folder, config)
-        tree.make(layout, image, _commands(image, name_of(config, status)))
+        tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
         pod, ip = self._pod(sandbox), self._host_ip if sandbox.host_network else sandbox.ip
         env = environment(config, image, sandbox, "" if pod else ip, home)
@@ -247,7 +247,7 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
     return tuple(place for place in found if os.access(place[0], os.X_OK))
 
 
-def _commands(image: Image, name: str) -> dict[str, str]:
+def commands(image: Image, name: str) -> dict[str, str]:
     """The image's own programs as scripts."""
     return {path: _script(program, name) for path, program in image.programs.items()}
 
