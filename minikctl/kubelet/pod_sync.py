@@ -17,6 +17,7 @@ from minikctl.kubelet import allotment, pod_worker, pull_secrets, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import Asked, NotStarted, Pulling
+from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
 from minikctl.kubelet.status import TERMINAL, View, pod_status
@@ -117,7 +118,9 @@ class PodSync:
             return asked
         ip = state.sandbox.ip or self.kubelet.machine.address
         try:
-            return own_files(pod, folder, ip, hostname(pod), [m.container_path for m in asked]) + asked
+            taken = [m.container_path for m in asked]
+            cluster_dns = CLUSTER_DNS if self.runtime.has_network else ""
+            return own_files(pod, folder, ip, self._hostname(pod), taken, cluster_dns=cluster_dns) + asked
         except OSError as e:
             raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
 
@@ -407,12 +410,15 @@ class PodSync:
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
 
+    def _hostname(self, pod: Obj) -> str:
+        return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
+
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
             uid=uid(pod),
             name=name(pod),
             namespace=namespace(pod),
-            hostname=hostname(pod),
+            hostname=self._hostname(pod),
             attempt=attempt,
             host_network=bool(pod["spec"].get("hostNetwork")),
             share_processes=bool(pod["spec"].get("shareProcessNamespace")),

@@ -299,6 +299,8 @@ class Runtime(Protocol):
     version: str
     simulated: bool
     """True when containers are only said to run."""
+    has_network: bool
+    """True when pods are in a network of the cluster's own, with its Services and its DNS."""
 
     @property
     def images(self) -> ImageService: ...

@@ -78,6 +78,7 @@ class SimulatedRuntime:
     name = "minikctl-simulated"
     version = "0"
     simulated = True
+    has_network = False
 
     def __init__(self, cidr: str, *, clock: Clock | None = None):
         self.images = SimulatedImages()

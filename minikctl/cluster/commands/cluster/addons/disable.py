@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from minikctl.api.meta import name
 from minikctl.cluster import addons
+from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.util.errors import UsageError
+
+SECONDS, STEP = 20.0, 0.05
 
 
 def run(call: Invocation) -> None:
@@ -18,6 +23,11 @@ def run(call: Invocation) -> None:
     gone = addons.disable(call.client, addon)
     for obj in gone:
         call.out(f"{obj['kind'].lower()}/{name(obj)} deleted")
+    if addon.process:  # it may still have to let go of what belonged to it
+        deadline = time.monotonic() + SECONDS
+        while not addons.is_gone(call.client, addon) and time.monotonic() < deadline:
+            time.sleep(STEP)
+        addons.run_process(kubeconfig.local_directory(call), addon, on=False)
     if not gone:
         call.out(f"{addon.name} is not enabled")
 

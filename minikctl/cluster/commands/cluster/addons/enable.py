@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from minikctl.api.meta import name
 from minikctl.cluster import addons
+from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.util.errors import EnvironmentProblem
 
@@ -23,6 +24,8 @@ def run(call: Invocation) -> None:
         return
     for obj in addons.enable(call.client, addon, _wait):
         call.out(f"{obj['kind'].lower()}/{name(obj)} applied")
+    if addon.process:
+        addons.run_process(kubeconfig.local_directory(call), addon, on=True)
 
 
 def _wait(holds: Callable[[], bool]) -> None:
