@@ -1,13 +1,11 @@
-"""Names, NetworkPolicies and the way out of a real cluster's pods: both backends, as root and as an ordinary user."""
+"""Names, NetworkPolicies and the way out of a real cluster's pods: both backends."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,6 @@ from minikctl.api.meta import Obj
 from minikctl.proxy.egress import HOST_ADDRESS
 from tests.proxy.lab import missing_tools
 from tests.support.forked_cluster import ForkedCluster, forked_cluster
-from tests.support.ordinary_user import as_ordinary_user
 from tests.support.waiting import eventually
 
 SERVER = {"args": ["netexec", "--http-port=8080"], "ports": [{"name": "http", "containerPort": 8080}]}
@@ -25,18 +22,11 @@ AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.47"
 DNS = ("10.96.0.10", 53)
 
 
-@pytest.mark.parametrize("user", ["root", "ordinary"])
 @pytest.mark.parametrize("backend", ["nftables", "userspace"])
-def test_names_and_policies(backend: str, user: str, tmp_path: Path) -> None:
+def test_names_and_policies(backend: str, tmp_path: Path) -> None:
     if missing := missing_tools(backend):
         pytest.skip(missing)
-    check = partial(_cluster, backend, tmp_path)
-    if user == "ordinary":
-        as_ordinary_user(tmp_path, check)
-    elif os.geteuid() != 0:
-        pytest.skip("not root")
-    else:
-        check()
+    _cluster(backend, tmp_path)
 
 
 def _cluster(backend: str, tmp_path: Path) -> None:
