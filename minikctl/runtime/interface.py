@@ -15,7 +15,7 @@ Source: Kubernetes `cri-api` runtime/v1, Kubernetes concept "Container Runtime I
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -213,6 +213,8 @@ class ImageStatus:
     size: int = 0
     uid: int | None = 0
     username: str = ""
+    pinned: bool = True
+    """Never to be taken away for lack of room."""
 
     @property
     def ref(self) -> str:
@@ -289,6 +291,14 @@ class ImageService(Protocol):
     def list(self) -> Sequence[ImageStatus]: ...
 
     def remove(self, image: str) -> None: ...
+
+    def used(self) -> Set[str]:
+        """The `ref`s of the images that containers have, whichever node's."""
+        ...
+
+    def tidy(self) -> None:
+        """Take away the files that no image needs any more."""
+        ...
 
 
 class Runtime(Protocol):

@@ -12,7 +12,7 @@ import heapq
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -69,6 +69,12 @@ class SimulatedImages:
         return ()
 
     def remove(self, image: str) -> None:
+        return None
+
+    def used(self) -> Set[str]:
+        return frozenset()
+
+    def tidy(self) -> None:
         return None
 
 

@@ -10,7 +10,7 @@ What was loaded or built here is newer than what any registry has: the pull poli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from minikctl.runtime import images
 from minikctl.runtime.images import Image as Settings
 from minikctl.runtime.interface import Credential, ImageFailure, ImageStatus
 from minikctl.runtime.oci import roots, unpacked
-from minikctl.runtime.oci.store import PULLED, Record
+from minikctl.runtime.oci.store import PULLED, Record, repository_of
 from minikctl.runtime.oci.unpacked import Unpacked
 from minikctl.runtime.process.images import ProcessImages, parsed
 from minikctl.runtime.reference import BadReference, Reference, names_registry, parse
@@ -80,6 +80,22 @@ class NodeImages(ProcessImages):
             except BadReference:
                 continue  # without a name
         return [*own, *super().list()]
+
+    def used(self) -> Set[str]:
+        if not self._store.exists:
+            return frozenset()
+        from minikctl.runtime.oci.removal import chains_in_use
+
+        chains = chains_in_use(self._state_dir)
+        names = self._store.records()
+        found = {n: r for n, r in names.items() if self._store.image(r.manifest).chain in chains}
+        return {f"{repository_of(n)}@{r.digest or r.manifest}" for n, r in found.items()}
+
+    def tidy(self) -> None:
+        if self._store.exists:
+            from minikctl.runtime.oci.removal import chains_in_use
+
+            self._store.sweep(lambda: chains_in_use(self._state_dir))
 
     def remove(self, image: str) -> None:
         reference = parsed(image)

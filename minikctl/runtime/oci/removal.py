@@ -42,7 +42,7 @@ def remove(state_dir: Path, names: Iterable[str]) -> tuple[list[str], list[str],
             raise ImageFailure(f"image {_shown(one.id)} is used by the container {user}: delete its pod first")
     gone = [store.image(m).id for m in sorted(going)]
     store.change(remove=names)
-    return names, gone, store.sweep(used) or 0
+    return names, gone, store.sweep(lambda: chains_in_use(state_dir)) or 0
 
 
 def _user(chain: str, used: Mapping[str, str], store: Store, left: Mapping[str, Record]) -> str | None:
