@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from minikctl.ingress.model import (
     Weighted,
 )
 
+log = logging.getLogger("ingress")
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 CONTROLLERS = frozenset({"k8s.io/ingress-nginx", "minikctl.io/ingress"})
 """What the `spec.controller` of an IngressClass of ours says."""
@@ -93,8 +95,13 @@ def collect(
             collected.problem(ingress, "NoIngressClass", f'IngressClass "{missing}" does not exist: nobody serves this')
         if not ours:
             continue
+        try:
+            parts.append(_Ingress(ingress, services, secret, read, collected))
+        except Exception as e:  # a mistake of ours about one Ingress must not take the others down
+            log.exception("Ingress %s", key(ingress))
+            collected.problem(ingress, "InternalError", f"this Ingress cannot be read: {type(e).__name__}: {e}")
+            continue
         collected.served.append(ingress)
-        parts.append(_Ingress(ingress, services, secret, read, collected))
     _join(parts, collected)
     return collected
 

@@ -7,19 +7,23 @@ containers from the runtime, takes the step that `pod_worker` decides, and write
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
 from minikctl.client import Client, Stop
-from minikctl.client.events import NORMAL, EventRecorder
+from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import node as nodes
+from minikctl.kubelet import pull_secrets
 from minikctl.kubelet.backoff import BackOff
 from minikctl.kubelet.hooks import Hooks
-from minikctl.kubelet.images import ImageManager
+from minikctl.kubelet.image_files import ImageVolumes
+from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
+from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
@@ -30,7 +34,7 @@ from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import ImageStatus, Runtime
+from minikctl.runtime.interface import ImageFailure, ImageStatus, Runtime
 from minikctl.util.clock import Clock, SystemClock
 
 log = logging.getLogger("kubelet")
@@ -82,9 +86,10 @@ class Kubelet:
         self.queue = queue
         self.recorder = EventRecorder(self.client, "kubelet", host=config.name, clock=self.clock)
         self.writer = StatusWriter(self.client)
-        self.images = ImageManager(runtime.images, self.clock)
+        self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
+        self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
         self.backoff = BackOff()
-        self.volumes = VolumeManager(self.client, self.clock)
+        self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
@@ -231,24 +236,42 @@ class Kubelet:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
-        self._look_at_images()
+        if not self.runtime.simulated:
+            self._look_at_images()
         self.usage.look(self.running_pods())
 
+    def asked(self, pod: Obj, record: Record) -> Asked:
+        """Who asks for an image of a pod: `record` takes the Events about it."""
+
+        def warn(text: str) -> None:
+            self.recorder.event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
+
+        return Asked(record, lambda: pull_secrets.of_pod(self.client, pod, warn), lambda: self.look_again(uid(pod)))
+
     def _look_at_images(self) -> None:
-        """Report those that came and went."""
-        if self.runtime.simulated or self.runtime.images.list() == self._images:
-            return
+        """Take away those that there is no room for; report those that came and went."""
         try:
-            self.report_status()
+            if self.image_gc.due() and (failed := self.image_gc.look()):
+                self._node_event(FAILED, failed, WARNING)
+            if self.runtime.images.list() != self._images:
+                self.report_status()
         except ApiError as e:
             log.warning("%s: cannot report the images: %s", self.name, e.message)
+        except (OSError, ImageFailure) as e:
+            log.warning("%s: cannot look after the images: %s", self.name, e)
+
+    def _disk(self) -> tuple[int, int]:
+        """Of the file system that the images are on: bytes in all, bytes available."""
+        place = self.runtime.pod_folder("images")
+        found = shutil.disk_usage(next(p for p in place.parents if p.exists())) if place else None
+        return (found.total, found.free) if found else (0, 0)
 
     def running_pods(self) -> list[Obj]:
         return [record.pod for record in list(self.records.values())]
 
-    def _node_event(self, reason: str, message: str) -> None:
+    def _node_event(self, reason: str, message: str, kind: str = NORMAL) -> None:
         reference = {"kind": "Node", "name": self.name, "uid": self.name, "apiVersion": "v1"}
-        self.recorder.event(reference, NORMAL, reason, message)
+        self.recorder.event(reference, kind, reason, message)
 
     @property
     def allocatable(self) -> dict[str, str]:

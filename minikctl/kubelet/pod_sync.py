@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, pull_secrets, resize
+from minikctl.kubelet import allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.images import Asked, NotStarted, Pulling
+from minikctl.kubelet.images import NotStarted, Pulling
+from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
 from minikctl.kubelet.status import TERMINAL, View, pod_status
@@ -100,7 +102,8 @@ class PodSync:
         try:
             record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._facts(state))
         except VolumeError as e:
-            self._event(record.pod, WARNING, "FailedMount", str(e))
+            if not e.quiet:
+                self._event(record.pod, WARNING, "FailedMount", str(e))
             return False
         return True
 
@@ -117,7 +120,9 @@ class PodSync:
             return asked
         ip = state.sandbox.ip or self.kubelet.machine.address
         try:
-            return own_files(pod, folder, ip, hostname(pod), [m.container_path for m in asked]) + asked
+            taken = [m.container_path for m in asked]
+            cluster_dns = CLUSTER_DNS if self.runtime.has_network else ""
+            return own_files(pod, folder, ip, self._hostname(pod), taken, cluster_dns=cluster_dns) + asked
         except OSError as e:
             raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
 
@@ -275,16 +280,8 @@ class PodSync:
 
     def _ensure_image(self, pod: Obj, spec: Obj) -> ImageStatus:
         """Raises NotStarted, Pulling."""
-
-        def warn(text: str) -> None:
-            self._event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
-
-        asked = Asked(
-            lambda *what: self._container_event(pod, spec["name"], *what),
-            lambda: pull_secrets.of_pod(self.kubelet.client, pod, warn),
-            lambda: self.kubelet.look_again(uid(pod)),
-        )
-        return self.kubelet.images.ensure(pod, spec, asked)
+        record = partial(self._container_event, pod, spec["name"])
+        return self.kubelet.images.ensure(pod, spec, self.kubelet.asked(pod, record))
 
     def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
         """Hold back a container that failed, longer each time. Raises NotStarted."""
@@ -407,12 +404,15 @@ class PodSync:
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
 
+    def _hostname(self, pod: Obj) -> str:
+        return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
+
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
             uid=uid(pod),
             name=name(pod),
             namespace=namespace(pod),
-            hostname=hostname(pod),
+            hostname=self._hostname(pod),
             attempt=attempt,
             host_network=bool(pod["spec"].get("hostNetwork")),
             share_processes=bool(pod["spec"].get("shareProcessNamespace")),

@@ -12,7 +12,7 @@ import heapq
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -71,6 +71,18 @@ class SimulatedImages:
     def remove(self, image: str) -> None:
         return None
 
+    def keep(self, image: str, folder: Path) -> Path:
+        return folder
+
+    def kept(self, folder: Path) -> Path | None:
+        return folder
+
+    def used(self) -> Set[str]:
+        return frozenset()
+
+    def tidy(self) -> None:
+        return None
+
 
 class SimulatedRuntime:
     """See the module. `cidr` is the node's range of pod addresses, `host_ip` what pods on the host's network get."""
@@ -78,6 +90,7 @@ class SimulatedRuntime:
     name = "minikctl-simulated"
     version = "0"
     simulated = True
+    has_network = False
 
     def __init__(self, cidr: str, *, clock: Clock | None = None):
         self.images = SimulatedImages()

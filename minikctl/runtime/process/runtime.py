@@ -65,7 +65,7 @@ class ProcessRuntime:
 
     name = "minikctl-process"
     version = "0.1.0"
-    simulated = False
+    simulated = has_network = False
     container_class: type[Container] = Container
     images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES

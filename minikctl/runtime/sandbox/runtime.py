@@ -81,6 +81,7 @@ class SandboxRuntime(ProcessRuntime):
     ):
         """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
         super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
+        self.has_network = network is not None
         self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
 
     def limitations(self) -> Sequence[str]:
@@ -209,7 +210,7 @@ class SandboxRuntime(ProcessRuntime):
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
         etc = tree.make_etc(self._etc)
-        with self.images.kept():  # until it is noted that this container needs it
+        with self.images.kept_all():  # until it is noted that this container needs it
             found = self.images.unpacked(config.image)
             if found is not None:
                 note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
