@@ -18,12 +18,14 @@ from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import node as nodes
+from minikctl.kubelet import pull_secrets
 from minikctl.kubelet.backoff import BackOff
 from minikctl.kubelet.eviction import decisions
 from minikctl.kubelet.eviction.manager import EvictionManager
 from minikctl.kubelet.hooks import Hooks
+from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
-from minikctl.kubelet.images import ImageManager
+from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
@@ -94,7 +96,7 @@ class Kubelet:
         self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
         self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
         self.backoff = BackOff()
-        self.volumes = VolumeManager(self.client, self.clock)
+        self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
@@ -282,6 +284,14 @@ class Kubelet:
         if not self.runtime.simulated:
             self._look_at_images()
         self.usage.look(self.running_pods())
+
+    def asked(self, pod: Obj, record: Record) -> Asked:
+        """Who asks for an image of a pod: `record` takes the Events about it."""
+
+        def warn(text: str) -> None:
+            self.recorder.event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
+
+        return Asked(record, lambda: pull_secrets.of_pod(self.client, pod, warn), lambda: self.look_again(uid(pod)))
 
     def _look_at_images(self) -> None:
         """Take away those that there is no room for; report those that came and went."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, pull_secrets, resize
+from minikctl.kubelet import allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.images import Asked, NotStarted, Pulling
+from minikctl.kubelet.images import NotStarted, Pulling
 from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
@@ -108,7 +109,8 @@ class PodSync:
         try:
             record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._facts(state))
         except VolumeError as e:
-            self._event(record.pod, WARNING, "FailedMount", str(e))
+            if not e.quiet:
+                self._event(record.pod, WARNING, "FailedMount", str(e))
             return False
         return True
 
@@ -285,16 +287,8 @@ class PodSync:
 
     def _ensure_image(self, pod: Obj, spec: Obj) -> ImageStatus:
         """Raises NotStarted, Pulling."""
-
-        def warn(text: str) -> None:
-            self._event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
-
-        asked = Asked(
-            lambda *what: self._container_event(pod, spec["name"], *what),
-            lambda: pull_secrets.of_pod(self.kubelet.client, pod, warn),
-            lambda: self.kubelet.look_again(uid(pod)),
-        )
-        return self.kubelet.images.ensure(pod, spec, asked)
+        record = partial(self._container_event, pod, spec["name"])
+        return self.kubelet.images.ensure(pod, spec, self.kubelet.asked(pod, record))
 
     def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
         """Hold back a container that failed, longer each time. Raises NotStarted."""

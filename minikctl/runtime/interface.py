@@ -292,6 +292,14 @@ class ImageService(Protocol):
 
     def remove(self, image: str) -> None: ...
 
+    def keep(self, image: str, folder: Path) -> Path:
+        """The files of an image that is here; they stay as long as `folder`, which is made, is there."""
+        ...
+
+    def kept(self, folder: Path) -> Path | None:
+        """What `keep` gave for a folder, None when there is nothing (any more)."""
+        ...
+
     def used(self) -> Set[str]:
         """The `ref`s of the images that containers have, whichever node's."""
         ...

@@ -71,6 +71,12 @@ class SimulatedImages:
     def remove(self, image: str) -> None:
         return None
 
+    def keep(self, image: str, folder: Path) -> Path:
+        return folder
+
+    def kept(self, folder: Path) -> Path | None:
+        return folder
+
     def used(self) -> Set[str]:
         return frozenset()
 
