@@ -292,6 +292,14 @@ class ImageService(Protocol):
 
     def remove(self, image: str) -> None: ...
 
+    def keep(self, image: str, folder: Path) -> Path:
+        """The files of an image that is here; they stay as long as `folder`, which is made, is there."""
+        ...
+
+    def kept(self, folder: Path) -> Path | None:
+        """What `keep` gave for a folder, None when there is nothing (any more)."""
+        ...
+
     def used(self) -> Set[str]:
         """The `ref`s of the images that containers have, whichever node's."""
         ...
@@ -385,6 +393,10 @@ class Runtime(Protocol):
 
     def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
         """The same for several, in one look; those that are gone are left out."""
+        ...
+
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        """Container → bytes of disk that it has written: its own layer and its logs."""
         ...
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:

@@ -17,7 +17,8 @@ IMAGE_FILE = "image.json"
 def chains_in_use(state_dir: Path) -> dict[str, str]:
     """The root file systems that containers of this cluster have, and one container of each: `<pod uid>/<name>`."""
     found = {}
-    for path in (Path(state_dir) / "pods").glob(f"*/containers/*/*/{IMAGE_FILE}"):
+    pods = Path(state_dir) / "pods"
+    for path in (*pods.glob(f"*/containers/*/*/{IMAGE_FILE}"), *pods.glob(f"*/volumes/*/*/{IMAGE_FILE}")):
         try:
             chain = str(loads(path.read_bytes())["chain"])
         except (OSError, JSONError, KeyError, TypeError):

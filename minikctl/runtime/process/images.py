@@ -72,6 +72,12 @@ class ProcessImages:
             self._present.discard(str(parsed(image)))
             self._save()
 
+    def keep(self, image: str, folder: Path) -> Path:
+        raise ImageFailure(f'image "{parsed(image)}" has no files: it is emulated')
+
+    def kept(self, folder: Path) -> Path | None:
+        return None
+
     def used(self) -> Set[str]:
         return frozenset()
 
