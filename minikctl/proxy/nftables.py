@@ -207,7 +207,8 @@ class Nftables:
         began = time.monotonic()
         present = [t for t in TABLES if f"table ip {t}\n" in self._run("", ["list", "tables", "ip"]) + "\n"]
         table = next((t for t in TABLES if t not in present), TABLES[0])
-        kept = {name: clients for old in present for name, clients in self._affinities(old).items()}
+        sticky = any(t.affinity for t in targets.values())
+        kept = {name: clients for old in present if sticky for name, clients in self._affinities(old).items()}
         clear = "".join(f"delete table ip {t}\n" for t in present if t == table)
         addresses = sorted({a for n in nodes.values() for a in n.addresses})
         rendered = {key: render(target, nodes) for key, target in targets.items()}

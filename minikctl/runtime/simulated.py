@@ -12,7 +12,7 @@ import heapq
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -69,6 +69,18 @@ class SimulatedImages:
         return ()
 
     def remove(self, image: str) -> None:
+        return None
+
+    def keep(self, image: str, folder: Path) -> Path:
+        return folder
+
+    def kept(self, folder: Path) -> Path | None:
+        return folder
+
+    def used(self) -> Set[str]:
+        return frozenset()
+
+    def tidy(self) -> None:
         return None
 
 
@@ -287,6 +299,9 @@ class SimulatedRuntime:
 
     def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
         return dict.fromkeys(container_ids, Stats())
+
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        return {}
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         raise RuntimeFailure(NOTHING_RUNS.format(verb="read from"))

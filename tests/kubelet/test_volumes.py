@@ -58,7 +58,7 @@ def pod(cluster: TestCluster, tmp_path: Path) -> Pod:
 
 def test_every_type_has_one_file() -> None:
     expected = {"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected", "persistentVolumeClaim"}
-    assert types().keys() == expected | {"ephemeral"}
+    assert types().keys() == expected | {"ephemeral", "image"}
 
 
 def test_empty_dir_keeps_its_content(pod: Pod) -> None:

@@ -277,3 +277,37 @@ def _kill_under_load(cluster: ForkedCluster, places: list[Connect], backend: str
     if backend == "nftables":
         assert from_pod.failures == [], "the kernel goes on"
     print(f"{backend}: longest gap {from_host.gap:.2f} s from the host, {from_pod.gap:.2f} s from a pod")
+
+
+def test_the_host_reaches_services_of_the_process_runtime(tmp_path: Path) -> None:
+    """Where pods share the machine's network. The proxy starts when the first Service needs it, says which port it
+    cannot have, and takes it when it is free."""
+    with forked_cluster(tmp_path / "state", {"MINIKCTL_RUNTIME": "process"}) as cluster:
+        assert cluster.network is None and not (cluster.root / "run" / "proxy.pid").exists()
+        cluster.deployment(
+            "web", AGNHOST, 2, {**SERVER, "args": ["netexec", "--http-port=8080"], "readinessProbe": None}
+        )
+        with a_node_port() as other:
+            port = other.getsockname()[1]
+            web = cluster.service(
+                "web", "web", type="NodePort", ports=[{"port": 80, "targetPort": 8080, "nodePort": port}]
+            )
+            connect = host("127.0.0.1", web["ports"][0]["nodePort"])
+            told = f"cannot listen on 127.0.0.1:{web['ports'][0]['nodePort']}/TCP: another program listens there"
+            eventually(lambda: told in [e["message"] for e in cluster.client.list("events", "default")["items"]])
+        names = {p["metadata"]["name"] for p in cluster.wait_for_pods("web", 2)}
+        eventually(lambda: answers(connect) in names)
+        eventually(lambda: all_answers(connect) == names)
+        for component in ("proxy", "proxy-host"):
+            old = cluster.process(component)
+            old.send(signal.SIGKILL)
+            eventually(lambda old=old, component=component: cluster.process(component).pid != old.pid)  # type: ignore[misc]
+            eventually(lambda: answers(connect) in names)
+
+
+def a_node_port() -> socket.socket:
+    """A listener at a port of the range of node ports."""
+    for port in range(31000, 32768):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    pytest.fail("no free port")

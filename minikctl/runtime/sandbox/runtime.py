@@ -213,7 +213,7 @@ class SandboxRuntime(ProcessRuntime):
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
         etc = tree.make_etc(self._etc)
-        with self.images.kept():  # until it is noted that this container needs it
+        with self.images.kept_all():  # until it is noted that this container needs it
             found = self.images.unpacked(config.image)
             if found is not None:
                 note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
