@@ -49,6 +49,7 @@ from minikctl.runtime.process.launch import StartRefused, find_program, link_mou
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.disk import size
 from minikctl.util.files import private_folder
 
 log = logging.getLogger("runtime")
@@ -214,8 +215,7 @@ class ProcessRuntime:
     def _over(self, sandbox: SandboxStatus) -> None:
         """Its containers have ended: take away what they shared."""
 
-    @staticmethod
-    def _is_free(address: str) -> bool:
+    def _is_free(self, address: str) -> bool:
         return address_is_free(address)
 
     def _save(self, sandbox: SandboxStatus) -> None:
@@ -415,6 +415,14 @@ class ProcessRuntime:
             memory_bytes=sum(p.resident for p in below) * proc.PAGE_SIZE,
             processes=len(below),
         )
+
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for name in {c.path.parent.name for c in self._folder.containers(uid)}:
+            runs = [c.path for c in self._folder.containers(uid) if c.path.parent.name == name]
+            parts = [run / part for run in runs for part in ("root", "layers")]
+            found[name] = sum(size(p) for p in (*parts, self._folder.log(uid, name, 0).parent))
+        return found
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         return self._container(container_id).log.wait(seen, timeout)
