@@ -216,8 +216,7 @@ class ProcessRuntime:
     def _over(self, sandbox: SandboxStatus) -> None:
         """Its containers have ended: take away what they shared."""
 
-    @staticmethod
-    def _is_free(address: str) -> bool:
+    def _is_free(self, address: str) -> bool:
         return address_is_free(address)
 
     def _save(self, sandbox: SandboxStatus) -> None:
