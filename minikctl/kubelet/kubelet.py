@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
+from minikctl.api.meta import Obj, annotations_of, is_deleting, name, uid
 from minikctl.client import Client, Stop
 from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
@@ -32,6 +32,7 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.static_pods import FILE, MIRROR, SOURCE, StaticPods, is_static
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
@@ -41,7 +42,8 @@ from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
-MIRROR = "kubernetes.io/config.mirror"
+BETWEEN = 0.2
+"""Seconds between two looks whether the pod that a static pod replaces has ended."""
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Kubelet:
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
+        self.static: StaticPods | None = None
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
         self._images: Sequence[ImageStatus] = ()
@@ -126,6 +129,9 @@ class Kubelet:
         """Register the node, adopt what runs, and follow the node's pods."""
         self.runtime.start(self.look_again)
         self.register()
+        if self.static is not None:
+            self.static.look()
+            self.static.start()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
@@ -151,6 +157,8 @@ class Kubelet:
         self._stop_reflecting()
         if self.eviction is not None:
             self.eviction.stop()
+        if self.static is not None:
+            self.static.stop()
         self.probes.stop()
         self.hooks.stop()
         self.runtime.stop()
@@ -160,6 +168,7 @@ class Kubelet:
 
     def _pod_changed(self, pod: Obj) -> None:
         if MIRROR in annotations_of(pod):
+            self._mirror_changed(pod)
             return
         record = self.records.get(uid(pod))
         if record is None:
@@ -168,7 +177,30 @@ class Kubelet:
             record.pod = pod
         self.queue.add(self._key(uid(pod)), _version(pod))
 
+    def _mirror_changed(self, mirror: Obj) -> None:
+        """What is kept of a mirror pod is its status. One that somebody deletes, or of no pod of ours, has to go."""
+        record = self.records.get(annotations_of(mirror)[MIRROR])
+        if record is not None and not is_deleting(mirror):
+            record.pod = {**record.pod, "status": mirror.get("status") or {}}
+        elif self.static is not None and annotations_of(mirror).get(SOURCE) == FILE:
+            self.static.remove_mirror(mirror)
+
+    def static_pod(self, pod: Obj) -> None:
+        """A pod of a manifest, that is new."""
+        self.records[uid(pod)] = PodRecord(pod)
+        self.look_again(uid(pod))
+
+    def static_pod_gone(self, pod_uid: str) -> None:
+        """Its manifest was taken away."""
+        record = self.records.get(pod_uid)
+        if record is not None:
+            record.gone = True
+            self.look_again(pod_uid)
+
     def _pod_gone(self, pod: Obj) -> None:
+        if MIRROR in annotations_of(pod):
+            self.look_again(annotations_of(pod)[MIRROR])
+            return
         record = self.records.get(uid(pod))
         if record is not None:
             record.pod, record.gone = pod, True
@@ -195,6 +227,10 @@ class Kubelet:
             return self._sync.gone(record)
         if is_deleting(record.pod):
             return self._sync.terminate(record)
+        if is_static(record.pod) and self.static is not None:
+            if any(r.gone and name(r.pod) == name(record.pod) for r in list(self.records.values())):
+                return BETWEEN  # its predecessor ends first
+            self.static.mirror(record.pod, self._node)
         return self._sync.run(record)
 
     def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:

@@ -21,6 +21,7 @@ from minikctl.kubelet.images import NotStarted, Pulling
 from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
+from minikctl.kubelet.static_pods import is_static
 from minikctl.kubelet.status import TERMINAL, View, failed_status, pod_status
 from minikctl.kubelet.volume_manager import mounts
 from minikctl.kubelet.volumes import VolumeError
@@ -363,6 +364,8 @@ class PodSync:
         if self._stop(record, state, grace):
             self._remove(uid(record.pod))
             self.kubelet.forget(uid(record.pod))
+            if is_static(record.pod):
+                self.kubelet.writer.delete(record.pod)
         return None
 
     def orphan(self, pod_uid: str) -> float | None:
