@@ -21,7 +21,7 @@ from minikctl.kubelet.images import NotStarted, Pulling
 from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
-from minikctl.kubelet.status import TERMINAL, View, pod_status
+from minikctl.kubelet.status import TERMINAL, View, failed_status, pod_status
 from minikctl.kubelet.volume_manager import mounts
 from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
@@ -65,6 +65,13 @@ class PodSync:
         if get_path(pod, "status", "phase") in TERMINAL:
             return self._settle(record, state)
         left = self._deadline(pod)
+        is_new = state.sandbox is None and not get_path(pod, "status", "containerStatuses")
+        if is_new and not record.failure[0] and (refusal := self.kubelet.refusal(pod)):
+            self._event(pod, WARNING, "Evicted", refusal)
+            self.kubelet.writer.write(pod, failed_status(pod, "Evicted", refusal, self.clock.now()))
+            return None
+        if record.failure[0]:
+            return self._settle(record, state)
         if left is not None and left <= 0:
             record.failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             self._event(pod, NORMAL, *record.failure)
@@ -325,7 +332,8 @@ class PodSync:
 
     def _settle(self, record: PodRecord, state: PodState) -> float | None:
         """A pod that has ended and is not deleted: nothing may run; logs and statuses stay."""
-        done = self._stop(record, state, pod_worker.grace_period(record.pod))
+        grace = pod_worker.grace_period(record.pod) if record.grace is None else record.grace
+        done = self._stop(record, state, grace)
         if done:
             self.kubelet.probes.remove(uid(record.pod))
             if state.sandbox is not None and state.sandbox.state == READY:
@@ -401,6 +409,7 @@ class PodSync:
             failure=record.failure,
             allotted=record.allotted or {},
             pending_resize=record.pending_resize,
+            disruption=record.disruption,
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
 

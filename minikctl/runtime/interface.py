@@ -395,6 +395,10 @@ class Runtime(Protocol):
         """The same for several, in one look; those that are gone are left out."""
         ...
 
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        """Container → bytes of disk that it has written: its own layer and its logs."""
+        ...
+
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         """Block until the log has more than at generation `seen`, or the container changed; the new generation."""
         ...

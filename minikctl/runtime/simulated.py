@@ -300,6 +300,9 @@ class SimulatedRuntime:
     def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
         return dict.fromkeys(container_ids, Stats())
 
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        return {}
+
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         raise RuntimeFailure(NOTHING_RUNS.format(verb="read from"))
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from minikctl.api.ingress_rules import PREFIX
 from minikctl.ingress.engine import client, exchange
 from minikctl.ingress.model import (
-    PREFIX,
     Backend,
     Canary,
     Endpoint,

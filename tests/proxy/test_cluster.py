@@ -74,6 +74,17 @@ def serve(cluster: ForkedCluster, pod: dict[str, Any]) -> None:
         threading.Thread(target=run, daemon=True).start()
 
 
+def check_backend(cluster: ForkedCluster, backend: str) -> None:
+    """Skips where there is no cluster network, or no nftables in it."""
+    if cluster.network is None:
+        pytest.skip("this machine does not let us make network namespaces")
+    log = cluster.root / "run" / "proxy.log"
+    eventually(lambda: "serving Services by" in log.read_text())
+    if "nftables cannot be used" in log.read_text():
+        pytest.skip("nftables does not work in network namespaces here")
+    assert f"serving Services by {backend}" in log.read_text()
+
+
 def host(address: str, port: int) -> Connect:
     return lambda: socket.create_connection((address, port), 10)
 
@@ -113,8 +124,7 @@ def test_services_of_real_pods(backend: str, user: str, tmp_path: Path) -> None:
 
 def _services(backend: str, tmp_path: Path) -> None:
     with forked_cluster(tmp_path / "state", {"MINIKCTL_PROXY": backend}, nodes=2) as cluster:
-        if cluster.network is None:
-            pytest.skip("this machine does not let us make network namespaces")
+        check_backend(cluster, backend)
         cluster.deployment("web", "busybox", 3, {"command": ["sleep", "1000000"], "ports": SERVER["ports"]})
         ports = [
             {"name": "http", "port": 80, "targetPort": "http"},
@@ -233,8 +243,7 @@ def test_a_rolling_update_and_a_killed_proxy_under_load(backend: str, tmp_path: 
     if missing := missing_tools(backend):
         pytest.skip(missing)
     with forked_cluster(tmp_path / "state", {"MINIKCTL_PROXY": backend}) as cluster:
-        if cluster.network is None:
-            pytest.skip("this machine does not let us make network namespaces")
+        check_backend(cluster, backend)
         stop = {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}
         cluster.deployment("web", AGNHOST, 4, {**SERVER, **stop})
         cluster.create("pods", "client", spec={"containers": [{"name": "c", "image": AGNHOST, "args": ["pause"]}]}, metadata={"labels": {"app": "client"}})  # fmt: skip
@@ -277,3 +286,37 @@ def _kill_under_load(cluster: ForkedCluster, places: list[Connect], backend: str
     if backend == "nftables":
         assert from_pod.failures == [], "the kernel goes on"
     print(f"{backend}: longest gap {from_host.gap:.2f} s from the host, {from_pod.gap:.2f} s from a pod")
+
+
+def test_the_host_reaches_services_of_the_process_runtime(tmp_path: Path) -> None:
+    """Where pods share the machine's network. The proxy starts when the first Service needs it, says which port it
+    cannot have, and takes it when it is free."""
+    with forked_cluster(tmp_path / "state", {"MINIKCTL_RUNTIME": "process"}) as cluster:
+        assert cluster.network is None and not (cluster.root / "run" / "proxy.pid").exists()
+        cluster.deployment(
+            "web", AGNHOST, 2, {**SERVER, "args": ["netexec", "--http-port=8080"], "readinessProbe": None}
+        )
+        with a_node_port() as other:
+            port = other.getsockname()[1]
+            web = cluster.service(
+                "web", "web", type="NodePort", ports=[{"port": 80, "targetPort": 8080, "nodePort": port}]
+            )
+            connect = host("127.0.0.1", web["ports"][0]["nodePort"])
+            told = f"cannot listen on 127.0.0.1:{web['ports'][0]['nodePort']}/TCP: another program listens there"
+            eventually(lambda: told in [e["message"] for e in cluster.client.list("events", "default")["items"]])
+        names = {p["metadata"]["name"] for p in cluster.wait_for_pods("web", 2)}
+        eventually(lambda: answers(connect) in names)
+        eventually(lambda: all_answers(connect) == names)
+        for component in ("proxy", "proxy-host"):
+            old = cluster.process(component)
+            old.send(signal.SIGKILL)
+            eventually(lambda old=old, component=component: cluster.process(component).pid != old.pid)  # type: ignore[misc]
+            eventually(lambda: answers(connect) in names)
+
+
+def a_node_port() -> socket.socket:
+    """A listener at a port of the range of node ports."""
+    for port in range(31000, 32768):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", port))
+    pytest.fail("no free port")

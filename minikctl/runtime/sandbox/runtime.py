@@ -130,6 +130,9 @@ class SandboxRuntime(ProcessRuntime):
             return self._network.adopt(sandbox.id)
         return sandbox.host_network or not sandbox.ip or sandbox.ip in self._addresses
 
+    def _is_free(self, address: str) -> bool:
+        return self._network is not None or super()._is_free(address)
+
     def _over(self, sandbox: SandboxStatus) -> None:
         if self._network is not None:
             self._network.end(sandbox.id)
