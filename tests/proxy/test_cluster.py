@@ -74,6 +74,17 @@ def serve(cluster: ForkedCluster, pod: dict[str, Any]) -> None:
         threading.Thread(target=run, daemon=True).start()
 
 
+def check_backend(cluster: ForkedCluster, backend: str) -> None:
+    """Skips where there is no cluster network, or no nftables in it."""
+    if cluster.network is None:
+        pytest.skip("this machine does not let us make network namespaces")
+    log = cluster.root / "run" / "proxy.log"
+    eventually(lambda: "serving Services by" in log.read_text())
+    if "nftables cannot be used" in log.read_text():
+        pytest.skip("nftables does not work in network namespaces here")
+    assert f"serving Services by {backend}" in log.read_text()
+
+
 def host(address: str, port: int) -> Connect:
     return lambda: socket.create_connection((address, port), 10)
 
@@ -113,8 +124,7 @@ def test_services_of_real_pods(backend: str, user: str, tmp_path: Path) -> None:
 
 def _services(backend: str, tmp_path: Path) -> None:
     with forked_cluster(tmp_path / "state", {"MINIKCTL_PROXY": backend}, nodes=2) as cluster:
-        if cluster.network is None:
-            pytest.skip("this machine does not let us make network namespaces")
+        check_backend(cluster, backend)
         cluster.deployment("web", "busybox", 3, {"command": ["sleep", "1000000"], "ports": SERVER["ports"]})
         ports = [
             {"name": "http", "port": 80, "targetPort": "http"},
@@ -233,8 +243,7 @@ def test_a_rolling_update_and_a_killed_proxy_under_load(backend: str, tmp_path: 
     if missing := missing_tools(backend):
         pytest.skip(missing)
     with forked_cluster(tmp_path / "state", {"MINIKCTL_PROXY": backend}) as cluster:
-        if cluster.network is None:
-            pytest.skip("this machine does not let us make network namespaces")
+        check_backend(cluster, backend)
         stop = {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}
         cluster.deployment("web", AGNHOST, 4, {**SERVER, **stop})
         cluster.create("pods", "client", spec={"containers": [{"name": "c", "image": AGNHOST, "args": ["pause"]}]}, metadata={"labels": {"app": "client"}})  # fmt: skip

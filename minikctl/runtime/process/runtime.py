@@ -96,6 +96,7 @@ class ProcessRuntime:
     def start(self, notify: Notify) -> None:
         """Adopt what earlier agents left, then listen."""
         _raise_descriptor_limit()
+        self._folder.remove_lost_memory()
         self._limits.start(self._folder.uids())
         for uid in self._folder.uids():
             self._adopt_pod(uid)
@@ -255,7 +256,7 @@ class ProcessRuntime:
             is_last = all(s.uid != sandbox.uid for s in self._sandboxes.values())
         if is_last:
             self._limits.remove_pod(sandbox.uid)
-            remove_tree(self._folder.pod(sandbox.uid))
+            self._folder.remove(sandbox.uid)
         else:
             self._folder.remove_sandbox(sandbox)
 
@@ -275,7 +276,7 @@ class ProcessRuntime:
 
     def remove_stray(self, uid: str) -> None:
         if not self._folder.sandboxes(uid):
-            remove_tree(self._folder.pod(uid))
+            self._folder.remove(uid)
 
     def pod_folder(self, uid: str) -> Path | None:
         return self._folder.pod(uid)
@@ -559,6 +560,8 @@ def kill_everything(state_dir: str | Path, node: str = "") -> int:
 
     proc.kill_all(find)
     limits.clean(Path(state_dir), node)
+    for uid in uids if node else [""]:
+        folder.remove_memory(uid)
     _note_killed(folder, uids)
     return len(killed)
 

@@ -34,7 +34,8 @@ class SandboxContainer(Container):
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security, pod = self.config.security, pod_of(self.run)
-        limits = command.limited(security, command.capabilities(security), drop=False)
+        rights = command.capabilities(security)
+        limits = command.limited(security, rights, drop=command.at_first(security) != rights)
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []
         entering = command.entering(pod) if pod is not None else []
