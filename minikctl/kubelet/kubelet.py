@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, is_deleting, name, uid
+from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
 from minikctl.client import Client, Stop
 from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
@@ -27,12 +27,13 @@ from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
 from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
+from minikctl.kubelet.manifests import MIRROR, is_mirror, is_static
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
-from minikctl.kubelet.static_pods import FILE, MIRROR, SOURCE, StaticPods, is_static
+from minikctl.kubelet.static_pods import StaticPods
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
@@ -42,8 +43,6 @@ from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
-BETWEEN = 0.2
-"""Seconds between two looks whether the pod that a static pod replaces has ended."""
 
 
 @dataclass
@@ -147,7 +146,7 @@ class Kubelet:
         a pod that has some and is not there afterwards will not come any more."""
         strays = self.runtime.strays()
         if strays:
-            there = {uid(pod) for pod in self.client.list("pods")["items"]}
+            there = {*self.records, *(uid(pod) for pod in self.client.list("pods")["items"])}
             for pod_uid in strays:
                 if pod_uid not in there:
                     self.runtime.remove_stray(pod_uid)
@@ -167,44 +166,36 @@ class Kubelet:
     # ------------------------------------------------------------------ being told
 
     def _pod_changed(self, pod: Obj) -> None:
-        if MIRROR in annotations_of(pod):
-            self._mirror_changed(pod)
+        if is_mirror(pod):
+            if self.static is not None:
+                self.static.mirror_changed(pod)
             return
+        self.pod_found(pod)
+
+    def pod_found(self, pod: Obj) -> None:
+        """A pod of this node's, new or changed."""
         record = self.records.get(uid(pod))
         if record is None:
             self.records[uid(pod)] = PodRecord(pod)
         else:
-            record.pod = pod
+            record.pod, record.gone = pod, False
         self.queue.add(self._key(uid(pod)), _version(pod))
 
-    def _mirror_changed(self, mirror: Obj) -> None:
-        """What is kept of a mirror pod is its status. One that somebody deletes, or of no pod of ours, has to go."""
-        record = self.records.get(annotations_of(mirror)[MIRROR])
-        if record is not None and not is_deleting(mirror):
-            record.pod = {**record.pod, "status": mirror.get("status") or {}}
-        elif self.static is not None and annotations_of(mirror).get(SOURCE) == FILE:
-            self.static.remove_mirror(mirror)
-
-    def static_pod(self, pod: Obj) -> None:
-        """A pod of a manifest, that is new."""
-        self.records[uid(pod)] = PodRecord(pod)
-        self.look_again(uid(pod))
-
-    def static_pod_gone(self, pod_uid: str) -> None:
-        """Its manifest was taken away."""
-        record = self.records.get(pod_uid)
-        if record is not None:
-            record.gone = True
-            self.look_again(pod_uid)
-
     def _pod_gone(self, pod: Obj) -> None:
-        if MIRROR in annotations_of(pod):
+        if is_mirror(pod):
             self.look_again(annotations_of(pod)[MIRROR])
             return
         record = self.records.get(uid(pod))
         if record is not None:
-            record.pod, record.gone = pod, True
-            self.queue.add(self._key(uid(pod)), _version(pod))
+            record.pod = pod
+            self.pod_lost(uid(pod))
+
+    def pod_lost(self, pod_uid: str) -> None:
+        """Its object, or its manifest, was taken away."""
+        record = self.records.get(pod_uid)
+        if record is not None:
+            record.gone = True
+            self.queue.add(self._key(pod_uid), _version(record.pod))
 
     def look_again(self, pod_uid: str) -> None:
         """Have a pod synced soon; from any thread."""
@@ -228,9 +219,9 @@ class Kubelet:
         if is_deleting(record.pod):
             return self._sync.terminate(record)
         if is_static(record.pod) and self.static is not None:
-            if any(r.gone and name(r.pod) == name(record.pod) for r in list(self.records.values())):
-                return BETWEEN  # its predecessor ends first
-            self.static.mirror(record.pod, self._node)
+            wait = self.static.prepare(record.pod, self._node)
+            if wait is not None:
+                return wait
         return self._sync.run(record)
 
     def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:

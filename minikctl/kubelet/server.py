@@ -22,8 +22,8 @@ from minikctl.api.errors import ApiError, bad_request, not_found
 from minikctl.api.meta import Obj, annotations_of, uid
 from minikctl.kubelet import logs, portforward
 from minikctl.kubelet.kubelet import Kubelet
+from minikctl.kubelet.manifests import MIRROR
 from minikctl.kubelet.portforward import SUCCESS
-from minikctl.kubelet.static_pods import MIRROR
 from minikctl.runtime.interface import (
     CREATED,
     EXITED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, name, namespace, uid
 from minikctl.client import Client, DeleteOptions
-from minikctl.kubelet.static_pods import MIRROR
+from minikctl.kubelet.manifests import MIRROR
 from minikctl.kubelet.status import merge
 
 _TRIES = 5
