@@ -101,7 +101,7 @@ def check_backend(cluster: ForkedCluster, backend: str) -> None:
 
 
 def host(address: str, port: int) -> Connect:
-    return lambda: socket.create_connection((address, port), 10)
+    return lambda: socket.create_connection((address, port), 30)
 
 
 def inside(cluster: ForkedCluster, pod_ip: str, address: str, port: int) -> Connect:
@@ -170,7 +170,7 @@ def _services(backend: str, tmp_path: Path) -> None:
 def _udp(cluster: ForkedCluster, pod_ip: str, ip: str, node_port: int, names: set[str]) -> None:
     def ask(sock: socket.socket, address: str, port: int) -> str:
         with sock:
-            sock.settimeout(5)
+            sock.settimeout(30)
             sock.connect((address, port))
             sock.send(b"hostname\n")
             return sock.recv(200).decode().strip()
