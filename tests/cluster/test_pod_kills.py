@@ -27,6 +27,8 @@ KILLS = int(os.environ.get("MINIKCTL_POD_KILLS", "10"))
 SEED = int(os.environ.get("MINIKCTL_POD_KILL_SEED", "1"))
 AGENT = "kubelet-node-1"
 MOST_PODS = 12
+NEVER_BEGAN = 128
+"""The exit code of a container that lost its pod while it was being started."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ class Story:
         for name, code in self.codes.items():
             statuses = pods[name].get("status", {}).get("containerStatuses") or [{}]
             ended = statuses[0].get("state", {}).get("terminated", {})
-            allowed = {code, 137} if name in self.hit else {code}
+            allowed = {code, 137, NEVER_BEGAN} if name in self.hit else {code}
             if ended.get("exitCode") not in allowed:
                 wrong[name] = f"ended with {ended} and not with {code}"
         return wrong
