@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -22,8 +22,9 @@ from bench.measure import Cluster, Figure, cluster, seconds
 
 SECONDS, ROUNDS, CONNECTIONS = 2, 3, 16
 BYTES = 1 << 30
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 612\r\nContent-Type: text/html\r\n\r\n" + b"x" * 612
 SERVICES, ENDPOINTS, CHANGES = 300, 1000, 21
-SOURCE, FIRST, SECOND = 9000, 9001, 9002
+SOURCE, FIRST, SECOND, WEB = 9000, 9001, 9002, 8080
 """Ports of this program's own listeners in the server's pod."""
 
 
@@ -68,14 +69,13 @@ class _Bench:
 
         self.made, self.network, self.backend = made, network, backend
         self.client = LocalClient.on_files(made.root, actor="bench")
-        made.run("run", "server", "--image=nginx", "--port=80", "--labels=app=server")
-        made.run("run", "client", "--image=busybox", "--restart=Never", "--command", "--", "sleep", "1000000")
+        for name in ("server", "client"):
+            made.run("run", name, "--image=busybox", "--restart=Never", "--command", "--", "sleep", "1000000")
         made.run("wait", "pod/server", "pod/client", "--for=condition=Ready", "--timeout=60s")
-        made.run("expose", "pod", "server", "--port=80", "--type=NodePort", "--name=web")
         self.server = self._ip("server")
         self.pids = {self._ip_of(i): (i, p) for i, p in network.pods().items()}
-        spec = json.loads(made.run("get", "service", "web", "-o", "json"))["spec"]
-        self.web, self.node_port = spec["clusterIP"], spec["ports"][0]["nodePort"]
+        self._serve(WEB, _answer_http)
+        self.web, self.node_port = self._own_service("web", WEB, type="NodePort")
         self.at_client = self._entering(self._ip("client"))
         _until(lambda: self._connects(("127.0.0.1", self.node_port)))
 
@@ -110,7 +110,7 @@ class _Bench:
             "host → NodePort": ["wrk"],
         }
         urls = {
-            "pod → pod": f"http://{self.server}/",
+            "pod → pod": f"http://{self.server}:{WEB}/",
             "pod → ClusterIP": f"http://{self.web}/",
             "host → NodePort": f"http://127.0.0.1:{self.node_port}/",
         }
@@ -135,7 +135,7 @@ class _Bench:
     # ------------------------------------------------------------------ bytes
 
     def transfers(self) -> Iterator[Figure]:
-        self._serve(SOURCE, _pour)
+        self._serve(SOURCE, _one_by_one(_pour))
         ip, node_port = self._own_service("source", SOURCE, type="NodePort")
         _until(lambda: self._connects(("127.0.0.1", node_port)))
         for way, connect in (
@@ -156,18 +156,11 @@ class _Bench:
         return next(ip for ip in self.pids if ip not in ("", self.server))
 
     def _serve(self, port: int, answer: Callable[[socket.socket], None]) -> None:
-        """A listener of ours in the server's pod; a process answers, one connection after the other."""
+        """A listener of ours in the server's pod; a process has it."""
         sock = self.network.pod_socket(self.pids[self.server][0])
         sock.bind((self.server, port))
         sock.listen(64)
-
-        def run() -> None:
-            while True:
-                client, _ = sock.accept()
-                with contextlib.suppress(OSError), client:
-                    answer(client)
-
-        multiprocessing.get_context("fork").Process(target=run, daemon=True).start()
+        multiprocessing.get_context("fork").Process(target=answer, args=(sock,), daemon=True).start()
         sock.close()
 
     def _own_service(self, name: str, port: int, **spec: Any) -> tuple[str, int]:
@@ -180,8 +173,8 @@ class _Bench:
 
     def changes(self) -> Iterator[Figure]:
         """From before an EndpointSlice is written to the first connection that arrives at the new endpoint."""
-        self._serve(FIRST, lambda c: c.sendall(b"1"))
-        self._serve(SECOND, lambda c: c.sendall(b"2"))
+        self._serve(FIRST, _one_by_one(lambda c: c.sendall(b"1")))
+        self._serve(SECOND, _one_by_one(lambda c: c.sendall(b"2")))
         ip, _ = self._own_service("flipping", FIRST)
         _until(lambda: self._asked(ip) == b"1")
         taken = []
@@ -233,6 +226,37 @@ def _slice(name: str, ips: list[str], port: int) -> dict[str, Any]:
     ports = [{"name": "", "port": port, "protocol": "TCP"}]
     meta = {"name": f"{name}-1", "labels": labels}
     return {"metadata": meta, "addressType": "IPv4", "ports": ports, "endpoints": endpoints}
+
+
+def _one_by_one(answer: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    def run(listener: socket.socket) -> None:
+        while True:
+            client, _ = listener.accept()
+            with contextlib.suppress(OSError), client:
+                answer(client)
+
+    return run
+
+
+def _answer_http(listener: socket.socket) -> None:
+    """The same answer to whatever comes, as fast as one thread can."""
+    poll, clients = select.epoll(), {listener.fileno(): listener}
+    poll.register(listener, select.EPOLLIN)
+    while True:
+        for fd, _ in poll.poll():
+            if fd == listener.fileno():
+                client, _ = listener.accept()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                clients[client.fileno()] = client
+                poll.register(client, select.EPOLLIN)
+                continue
+            try:
+                data = clients[fd].recv(65536)
+                clients[fd].sendall(ANSWER * data.count(b"\r\n\r\n"))
+            except OSError:
+                data = b""
+            if not data:
+                clients.pop(fd).close()
 
 
 def _pour(client: socket.socket) -> None:

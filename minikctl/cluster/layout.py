@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minikctl.client.state_dir import Cluster
@@ -36,6 +36,9 @@ class Component:
     plane: int = 0
     """Of which of several control planes it is a part; 0 when there is one, or none is meant."""
 
+    network: bool = False
+    """Pods have a network of their own, in which it is to be found, too."""
+
     @property
     def role(self) -> str:
         """What it does, of whichever control plane it is."""
@@ -66,7 +69,8 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
     addons = [Component(GITOPS)] if GITOPS in cluster.addons else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
     ingress = [Component(INGRESS)] if INGRESS in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *scaling, *addons, *agents, *proxy, *ingress]
+    plane = [replace(c, network=network and c.role == API_SERVER) for c in control_plane(cluster.controlPlanes)]
+    return [*first, *plane, *scaling, *addons, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

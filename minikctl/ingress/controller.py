@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from minikctl.api.errors import ApiError
+from minikctl.api.ingress_rules import CLASS_NAME
 from minikctl.api.meta import Obj, Objects, generation, labels_of, name, namespace, timestamp, uid
 from minikctl.client import Client, reacting_to
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.ingress.compiling import Compiled, Snapshot, compile_table
 from minikctl.ingress.gateways import GatewayObjects
-from minikctl.ingress.ingresses import CLASS_NAME, read_certificate
+from minikctl.ingress.ingresses import read_certificate
 from minikctl.ingress.model import Certificate, Table
 from minikctl.util.clock import Clock, SystemClock
 

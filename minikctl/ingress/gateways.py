@@ -5,6 +5,7 @@ Source: Gateway API v1 (GatewaySpec, Listener, CommonRouteSpec, ReferenceGrantSp
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from minikctl.ingress.ingresses import ReadCertificate, Secrets, read_certificat
 from minikctl.ingress.matching import gateway_order
 from minikctl.ingress.model import Certificate, Listener, Route
 
+log = logging.getLogger("ingress")
 CONTROLLER = "minikctl.io/gateway-controller"
 _KINDS = ({"group": GROUP, "kind": "HTTPRoute"},)
 _SECURE = {"HTTP": False, "HTTPS": True}
@@ -308,6 +310,9 @@ def _attach(
                 found = reader.routes()
             except Unsupported as e:
                 found, unsupported = [], str(e)
+            except Exception as e:  # a mistake of ours about one route must not take the others down
+                log.exception("HTTPRoute %s", key(route))
+                found, unsupported = [], f"this route cannot be read: {type(e).__name__}: {e}"
         reason, message = ("UnsupportedValue", unsupported) if unsupported else _join(route, ref, there, labels, found)
         parents.append(
             {

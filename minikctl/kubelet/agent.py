@@ -19,6 +19,7 @@ from minikctl.client import Client, reacting_to
 from minikctl.client.local import LocalClient
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import settings
+from minikctl.kubelet.eviction.manager import EvictionManager
 from minikctl.kubelet.kubelet import Kubelet
 from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
@@ -138,7 +139,10 @@ def make_agent(
     for config in nodes:
         own = Settings() if simulated else settings.load(state_dir, config.name)
         config, machine, runtime = _equip(state_dir, config, simulated, clock, own)
-        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock, own))
+        kubelet = Kubelet(client, config, machine, runtime, queue, clock, own)
+        if not simulated:
+            kubelet.eviction = EvictionManager(kubelet, state_dir)
+        kubelets.append(kubelet)
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 

@@ -55,6 +55,8 @@ class View:
     """Container → the resources in force for it, where they may be others than it asks for."""
     pending_resize: tuple[str, str] = ("", "")
     """(reason, message) of new resources that this node has not granted."""
+    disruption: str = ""
+    """Why the node ends a pod that would have run on."""
 
 
 def pod_status(view: View) -> Obj:
@@ -65,6 +67,8 @@ def pod_status(view: View) -> Obj:
     mains = [_container_status(view, c, MAINS) for c in containers_of(pod)]
     extras = [_container_status(view, c, EPHEMERAL) for c in ephemeral_containers_of(pod)]
     reason, message = view.failure
+    if any(c.is_running for c in view.state.containers):  # it has not failed before the last one has ended
+        reason = message = ""
     phase = FAILED if reason else _phase(view, inits, mains)
     if before.get("phase") in TERMINAL:
         phase = before["phase"]
@@ -89,7 +93,8 @@ def pod_status(view: View) -> Obj:
 
 def merge(stored: Obj, computed: Obj) -> Obj:
     """What to write over a stored status: the kubelet's fields, and everybody else's conditions as they stand."""
-    others = [c for c in stored.get("conditions") or [] if c["type"] not in (*OWN_CONDITIONS, RESIZE_PENDING)]
+    replaced = {*OWN_CONDITIONS, RESIZE_PENDING, *(c["type"] for c in computed["conditions"])}
+    others = [c for c in stored.get("conditions") or [] if c["type"] not in replaced]
     scheduled = find_condition(stored.get("conditions") or [], "PodScheduled")
     own = [
         scheduled if scheduled and c["type"] == "PodScheduled" and c["status"] == scheduled["status"] else c
@@ -106,6 +111,7 @@ def failed_status(pod: Obj, reason: str, message: str, now: datetime) -> Obj:
     before = pod.get("status") or {}
     return {
         **before,
+        "conditions": before.get("conditions") or [],
         "phase": FAILED,
         "reason": reason,
         "message": message,
@@ -326,6 +332,8 @@ def _conditions(view: View, before: Obj, phase: str, inits: list[Obj], mains: li
     conditions = [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
     if view.pending_resize[0]:
         conditions.append(_condition(view, before, RESIZE_PENDING, True, *view.pending_resize))
+    if view.disruption:
+        conditions.append(_condition(view, before, "DisruptionTarget", True, "TerminationByKubelet", view.disruption))
     return conditions
 
 

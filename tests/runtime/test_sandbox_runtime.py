@@ -194,6 +194,8 @@ def test_security(node: Node) -> None:
         *("1000", "1000", "read-only", "too")
     ]
     none = said(node, "grep CapEff /proc/self/status", name="none", security=Security(drop_capabilities=("ALL",)))
+    other = Security(user=7, no_new_privileges=True, drop_capabilities=("ALL",))
+    assert said(node, "id -u; grep CapBnd /proc/self/status", name="other", security=other)[0] == "7"
     assert none == ["CapEff:\t0000000000000000"]
     locked = Security(no_new_privileges=True)
     assert said(node, "grep NoNewPrivs /proc/self/status", name="locked", security=locked) == ["NoNewPrivs:\t1"]

@@ -5,16 +5,22 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import importlib
+import logging
 import os
 import signal
 import socket
+import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import minikctl
 from minikctl.client.local import LocalClient
 from minikctl.client.state_dir import ensure
 from minikctl.cluster import layout, processes, start
@@ -92,6 +98,28 @@ class ForkedCluster:
         return self.sandboxes[pod_ip]
 
 
+def import_for_others() -> None:
+    """Import all that the program may ever import, where an ordinary user cannot read this interpreter's library. What
+    is imported already needs no reading. Call it as root, before becoming that user."""
+    if all(p.stat().st_mode & 0o001 for p in (Path(sys.base_prefix), *Path(sys.base_prefix).parents)):
+        return
+    package = Path(minikctl.__file__).parent
+    for path in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                _try_import(*(alias.name for alias in node.names))
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                _try_import(node.module)
+                for alias in node.names:
+                    getattr(sys.modules.get(node.module), alias.name, None)
+
+
+def _try_import(*names: str) -> None:
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
 def is_ready(pod: Mapping[str, Any]) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or []
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
@@ -132,17 +160,20 @@ def _be_supervisor(root: Path, environ: Mapping[str, str]) -> None:
         os.dup2(null, 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        logging.getLogger().handlers.clear()  # pytest's
         os.closerange(3, 4096)
         os.setsid()
-        import sys
-
         sys.stdout = os.fdopen(1, "w", closefd=False)
         sys.stderr = os.fdopen(2, "w", closefd=False)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         from minikctl.cluster import supervisor
 
         supervisor.main(["--state-dir", str(root)])
+    except BaseException:
+        traceback.print_exc()
     finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
         os._exit(0)
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.runtime.interface import ContainerConfig, Mount, Resources, SandboxStatus, Security
+from minikctl.runtime.process import memory
 from minikctl.runtime.process.proc import Process, parse_stat
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, indented, loads
@@ -150,6 +151,21 @@ class PodsFolder:
             return sorted(p.name for p in self.path.iterdir() if p.is_dir())
         except FileNotFoundError:
             return []
+
+    def remove(self, uid: str) -> None:
+        """All files of a pod, on disk and in memory."""
+        self.remove_memory(uid)
+        remove_tree(self.pod(uid))
+
+    def remove_memory(self, uid: str = "") -> None:
+        """What a pod has in memory; without a pod, what all of them have."""
+        remove_tree(memory.root(self.path) / uid)
+
+    def remove_lost_memory(self) -> None:
+        """Of pods that have no folder any more."""
+        for uid in memory.pods_in(self.path):
+            if not self.pod(uid).is_dir():
+                self.remove_memory(uid)
 
     def container(self, uid: str, name: str, attempt: int) -> ContainerFolder:
         return ContainerFolder(self.pod(uid) / "containers" / name / str(attempt))

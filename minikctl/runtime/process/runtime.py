@@ -49,6 +49,7 @@ from minikctl.runtime.process.launch import StartRefused, find_program, link_mou
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.disk import size
 from minikctl.util.files import private_folder
 
 log = logging.getLogger("runtime")
@@ -65,7 +66,7 @@ class ProcessRuntime:
 
     name = "minikctl-process"
     version = "0.1.0"
-    simulated = False
+    simulated = has_network = False
     container_class: type[Container] = Container
     images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES
@@ -95,6 +96,7 @@ class ProcessRuntime:
     def start(self, notify: Notify) -> None:
         """Adopt what earlier agents left, then listen."""
         _raise_descriptor_limit()
+        self._folder.remove_lost_memory()
         self._limits.start(self._folder.uids())
         for uid in self._folder.uids():
             self._adopt_pod(uid)
@@ -214,8 +216,7 @@ class ProcessRuntime:
     def _over(self, sandbox: SandboxStatus) -> None:
         """Its containers have ended: take away what they shared."""
 
-    @staticmethod
-    def _is_free(address: str) -> bool:
+    def _is_free(self, address: str) -> bool:
         return address_is_free(address)
 
     def _save(self, sandbox: SandboxStatus) -> None:
@@ -255,7 +256,7 @@ class ProcessRuntime:
             is_last = all(s.uid != sandbox.uid for s in self._sandboxes.values())
         if is_last:
             self._limits.remove_pod(sandbox.uid)
-            remove_tree(self._folder.pod(sandbox.uid))
+            self._folder.remove(sandbox.uid)
         else:
             self._folder.remove_sandbox(sandbox)
 
@@ -275,7 +276,7 @@ class ProcessRuntime:
 
     def remove_stray(self, uid: str) -> None:
         if not self._folder.sandboxes(uid):
-            remove_tree(self._folder.pod(uid))
+            self._folder.remove(uid)
 
     def pod_folder(self, uid: str) -> Path | None:
         return self._folder.pod(uid)
@@ -416,6 +417,14 @@ class ProcessRuntime:
             processes=len(below),
         )
 
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for name in {c.path.parent.name for c in self._folder.containers(uid)}:
+            runs = [c.path for c in self._folder.containers(uid) if c.path.parent.name == name]
+            parts = [run / part for run in runs for part in ("root", "layers")]
+            found[name] = sum(size(p) for p in (*parts, self._folder.log(uid, name, 0).parent))
+        return found
+
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         return self._container(container_id).log.wait(seen, timeout)
 
@@ -551,6 +560,8 @@ def kill_everything(state_dir: str | Path, node: str = "") -> int:
 
     proc.kill_all(find)
     limits.clean(Path(state_dir), node)
+    for uid in uids if node else [""]:
+        folder.remove_memory(uid)
     _note_killed(folder, uids)
     return len(killed)
 

@@ -25,6 +25,9 @@ FIRST_OPENED = 20
 PROCESSES_FD = 7
 """The descriptor of the PID namespace that the containers of a pod share."""
 
+CHANGING = ("SETGID", "SETPCAP", "SETUID")
+"""The rights that becoming another user takes."""
+
 
 @dataclass(frozen=True)
 class PodNamespaces:
@@ -75,7 +78,7 @@ def arguments(box: Box) -> list[str]:
     words += [
         "--cap-drop",
         "ALL",
-        *(w for c in capabilities(security) for w in ("--cap-add", "ALL" if c == "ALL" else f"CAP_{c}")),
+        *(w for c in at_first(security) for w in ("--cap-add", "ALL" if c == "ALL" else f"CAP_{c}")),
     ]
     if box.seccomp >= 0:
         words += ["--seccomp", str(box.seccomp)]
@@ -165,6 +168,14 @@ def capabilities(security: Security) -> tuple[str, ...]:
     dropped = set(security.drop_capabilities)
     kept = () if "ALL" in dropped else tuple(c for c in CAPABILITIES if c not in dropped)
     return tuple(dict.fromkeys((*kept, *(c for c in security.add_capabilities if c != "MKNOD"))))
+
+
+def at_first(security: Security) -> tuple[str, ...]:
+    """The same until it has become somebody else, which needs rights that are given up on the way: see `limited`."""
+    own = capabilities(security)
+    if os.geteuid() != 0 or security.privileged or not (security.user or security.group):
+        return own
+    return tuple(dict.fromkeys((*own, *CHANGING)))
 
 
 def joining(pid: int, working_dir: str, *, network: bool) -> list[str]:

@@ -40,7 +40,8 @@ class SandboxContainer(Container):
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security, pod = self.config.security, pod_of(self.run)
-        limits = command.limited(security, command.capabilities(security), drop=False)
+        rights = command.capabilities(security)
+        limits = command.limited(security, rights, drop=command.at_first(security) != rights)
         processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []

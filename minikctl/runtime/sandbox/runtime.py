@@ -81,6 +81,7 @@ class SandboxRuntime(ProcessRuntime):
     ):
         """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
         super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
+        self.has_network = network is not None
         self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
 
     def limitations(self) -> Sequence[str]:
@@ -128,6 +129,9 @@ class SandboxRuntime(ProcessRuntime):
         if self._network is not None:
             return self._network.adopt(sandbox.id)
         return sandbox.host_network or not sandbox.ip or sandbox.ip in self._addresses
+
+    def _is_free(self, address: str) -> bool:
+        return self._network is not None or super()._is_free(address)
 
     def _over(self, sandbox: SandboxStatus) -> None:
         if self._network is not None:
@@ -209,7 +213,7 @@ class SandboxRuntime(ProcessRuntime):
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
         etc = tree.make_etc(self._etc)
-        with self.images.kept():  # until it is noted that this container needs it
+        with self.images.kept_all():  # until it is noted that this container needs it
             found = self.images.unpacked(config.image)
             if found is not None:
                 note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}

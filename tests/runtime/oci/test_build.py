@@ -18,7 +18,7 @@ from minikctl.runtime.oci.model import Image
 from minikctl.runtime.oci.store import Store
 from minikctl.runtime.sandbox import bwrap
 from tests.runtime.oci import archives
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 
 class Kitchen:
@@ -212,8 +212,6 @@ def test_the_host_is_unharmed(busy: Kitchen) -> None:
 def test_as_an_ordinary_user(tmp_path: Path, busybox: str) -> None:
     if refused := bwrap.probe(tmp_path / "probe"):
         pytest.skip(f"no sandbox on this machine: {refused}")
-    path = tmp_path / "own"
-    path.mkdir()
 
     def check() -> None:
         kitchen = Kitchen(path)
@@ -224,7 +222,8 @@ def test_as_an_ordinary_user(tmp_path: Path, busybox: str) -> None:
         assert (root / "tmp/me").read_text() == "1000\n" and not (root / "etc/group").exists()
         assert os.listdir(root / "home") == ["x"]
 
-    as_ordinary_user(path, check)
+    with open_folder() as path:
+        as_ordinary_user(path, check)
 
 
 def test_saved_for_others(kitchen: Kitchen, tmp_path: Path) -> None:

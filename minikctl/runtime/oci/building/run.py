@@ -76,7 +76,8 @@ def _fill(file: IO[bytes], data: bytes) -> None:
 
 
 def _start(one: Run, host_tools: bool, words: int, filter_: int, say: Callable[[bytes], None]) -> int:
-    limits: Sequence[str] = command.limited(one.security, command.capabilities(one.security), drop=False)
+    rights = command.capabilities(one.security)
+    limits: Sequence[str] = command.limited(one.security, rights, drop=command.at_first(one.security) != rights)
     limits = limits if host_tools else tools.words(limits)
     process = subprocess.Popen(
         [bwrap.program(), "--args", str(words), "--", *limits, *one.argv],
