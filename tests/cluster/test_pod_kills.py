@@ -14,6 +14,7 @@ from pathlib import Path
 
 from minikctl.client import DeleteOptions
 from minikctl.cluster import layout, processes, start
+from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.folder import PodsFolder
 from tests.runtime.conftest import processes_of
@@ -72,10 +73,16 @@ class Story:
         self.daemon.client.delete("pods", name, "default", options=DeleteOptions(grace_period=grace))
 
     def kill(self) -> None:
-        victim = self.rng.choice([AGENT, AGENT, layout.SUPERVISOR, layout.CONTROLLER_MANAGER, "container", "container"])
+        components = [AGENT, AGENT, layout.SUPERVISOR, layout.CONTROLLER_MANAGER, layout.NETWORK]
+        victim = self.rng.choice([*components, "container", "container", "pause"])
         if victim == "container":
             self.kill_container()
             return
+        if victim == "pause":
+            self.kill_pause()
+            return
+        if victim == layout.NETWORK:
+            self.hit |= set(self.uids().values())  # it takes all pods along
         process = processes.read(layout.pid_file(self.daemon.root, victim))
         if process is not None and process.send(signal.SIGKILL):
             eventually(lambda: not process.alive)
@@ -90,6 +97,14 @@ class Story:
                 if main is not None and container.exit() is None and proc.send(main, signal.SIGKILL):
                     self.hit.add(names[uid])
                     return
+
+    def kill_pause(self) -> None:
+        """The process that has a pod's namespaces, where there is one."""
+        network = ClusterNetwork.open(self.daemon.root)
+        pids = sorted(network.pods().values()) if network is not None else []
+        self.hit |= set(self.uids().values()) if pids else set()
+        if pids:
+            os.kill(self.rng.choice(pids), signal.SIGKILL)
 
     def uids(self) -> dict[str, str]:
         pods = self.daemon.client.list("pods", "default")["items"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime.network.client import ClusterNetwork
 from tests.support.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent.parent
@@ -52,11 +53,18 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             ["rewritten", "MY_SESSION", "is refused: there is no nginx here that could run a snippet"],
             marks=pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
         ),
+        pytest.param(
+            "network",
+            ["Name:\tmyservice.network.svc.cluster.local", "SelectorMatchesNothing", "PolicyDenies", "# Done."],
+            marks=pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+        ),
         ("scheduling", ["found no node", "node/special added", "Preempted by pod", "was given special"]),
         ("storage", ["pod/reader condition met", "by-hand   5Gi"]),
     ],
 )
 def test_walkthrough(daemon: Daemon, tmp_path: Path, example: str, shown: list[str]) -> None:
+    if example == "network" and ClusterNetwork.open(daemon.root) is None:
+        pytest.skip("this machine does not let us make network namespaces")
     program = tmp_path / "minikctl"
     program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m minikctl "$@"\n')
     program.chmod(0o755)

@@ -14,6 +14,7 @@ import termios
 
 CHUNK = 65536
 SANDBOXED = "bwrap.args"
+OPENED = ((9, SANDBOXED), (8, "seccomp"), (7, "processes"))
 
 
 def note(path, text):
@@ -57,6 +58,9 @@ def become(folder, slave, argv):
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.closerange(3, 256)
+    for number, name in OPENED:
+        if os.path.exists(f"{folder}/{name}"):
+            os.dup2(os.open(f"{folder}/{name}", os.O_RDONLY), number)
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:

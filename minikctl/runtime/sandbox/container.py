@@ -17,16 +17,10 @@ from minikctl.runtime.process.launch import python
 from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
 
-ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
+ARGUMENTS, FILTER, PROCESSES, FILTER_FD = "bwrap.args", "seccomp", "processes", 8
+"""What the shim opens for bubblewrap. The arguments are in a file, as the environment is among them: it is nobody's
+business who lists processes. PROCESSES is a link to a PID namespace."""
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-# The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
-_WITH_ARGUMENTS = """\
-exec 9<"$1/bwrap.args"
-[ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"
-[ -z "$2" ] || exec 7<"$2"
-shift 2
-exec "$@"
-"""
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _LOADER = "LD_"
@@ -34,7 +28,7 @@ _LOADER = "LD_"
 
 
 class SandboxContainer(Container):
-    """See the module. The folder has `bwrap.args` and, for ordinary users, `seccomp`, made by the runtime."""
+    """See the module. The folder has ARGUMENTS and, for ordinary users, FILTER, made by the runtime."""
 
     takes_terminal = True
 
@@ -42,12 +36,10 @@ class SandboxContainer(Container):
         security, pod = self.config.security, pod_of(self.run)
         rights = command.capabilities(security)
         limits = command.limited(security, rights, drop=command.at_first(security) != rights)
-        processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []
         entering = command.entering(pod) if pod is not None else []
-        box = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes, *box]
+        start = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
         terminal = TAKE_TERMINAL if self.config.tty else ()
         first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
         return (

@@ -46,7 +46,7 @@ from minikctl.runtime.process.launch import (
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
-from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
+from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, PROCESSES, SandboxContainer, image_of
 from minikctl.runtime.sandbox.pods import PodNetwork
 from minikctl.util.clock import Clock
 from minikctl.util.files import atomic_write
@@ -206,6 +206,8 @@ class SandboxRuntime(ProcessRuntime):
             (folder.path / FILTER).write_bytes(blind)
         if parts := command.beneath(config.mounts):
             (folder.path / beneath.PLACE).write_bytes(parts)
+        if run.share_processes:
+            (folder.path / PROCESSES).symlink_to(f"/proc/{run.pause}/ns/pid")
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run
