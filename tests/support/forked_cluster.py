@@ -103,6 +103,7 @@ def import_for_others() -> None:
     is imported already needs no reading. Call it as root, before becoming that user."""
     if all(p.stat().st_mode & 0o001 for p in (Path(sys.base_prefix), *Path(sys.base_prefix).parents)):
         return
+    _try_import("importlib.readers", "encodings.idna", "encodings.ascii")  # which other modules import when needed
     package = Path(minikctl.__file__).parent
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
