@@ -280,7 +280,10 @@ class Kubelet:
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
-        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now, pressures)
+        shares = not self.runtime.simulated and not self.runtime.has_network
+        after = nodes.node_status(
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares
+        )
         if not self.runtime.simulated:
             self._images = self.runtime.images.list()
             after = {**after, "images": nodes.images(self._images)}

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet import allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
@@ -434,6 +434,7 @@ class PodSync:
             host_network=bool(pod["spec"].get("hostNetwork")),
             share_processes=bool(pod["spec"].get("shareProcessNamespace")),
             annotations=annotations_of(pod),
+            labels=labels_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
         )
 
