@@ -33,6 +33,7 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.shutdown import NOT_READY, REFUSAL, Shutdown
 from minikctl.kubelet.static_pods import StaticPods
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
@@ -103,6 +104,7 @@ class Kubelet:
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
         self.static: StaticPods | None = None
+        self.shutdown = Shutdown(self)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
         self._images: Sequence[ImageStatus] = ()
@@ -234,9 +236,12 @@ class Kubelet:
         record.disruption = message if disruption else ""
         self.look_again(pod_uid)
 
-    def refusal(self, pod: Obj) -> str:
-        """Why this node does not take a pod that is new to it, "" if it does."""
-        return decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+    def refusal(self, pod: Obj) -> tuple[str, str]:
+        """(reason, message): why this node does not take a pod that is new to it; empty if it does."""
+        if self.shutdown.active:
+            return REFUSAL
+        text = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+        return ("Evicted", text) if text else ("", "")
 
     def empty_dirs(self, pod: Obj) -> dict[str, int]:
         """What is in the pod's emptyDirs, in bytes on disk or in memory."""
@@ -281,8 +286,9 @@ class Kubelet:
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
         shares = not self.runtime.simulated and not self.runtime.has_network
+        not_ready = NOT_READY if self.shutdown.active else ""
         after = nodes.node_status(
-            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares, not_ready
         )
         if not self.runtime.simulated:
             self._images = self.runtime.images.list()

@@ -67,9 +67,11 @@ class PodSync:
             return self._settle(record, state)
         left = self._deadline(pod)
         is_new = state.sandbox is None and not get_path(pod, "status", "containerStatuses")
-        if is_new and not record.failure[0] and (refusal := self.kubelet.refusal(pod)):
-            self._event(pod, WARNING, "Evicted", refusal)
-            self.kubelet.writer.write(pod, failed_status(pod, "Evicted", refusal, self.clock.now()))
+        reason, refusal = self.kubelet.refusal(pod) if is_new and not record.failure[0] else ("", "")
+        if reason:
+            self._event(pod, WARNING, reason, refusal)
+            text = f"Pod was rejected: {refusal}"
+            self.kubelet.writer.write(pod, failed_status(pod, reason, text, self.clock.now()))
             return None
         if record.failure[0]:
             return self._settle(record, state)
@@ -347,7 +349,9 @@ class PodSync:
         """A pod that is being deleted: end it, report how it ended, then take the object away."""
         pod = record.pod
         state = self.runtime.pod_state(uid(pod))
-        if not self._stop(record, state, max(pod_worker.grace_period(pod), 0.0)):
+        grace = pod_worker.grace_period(pod)
+        grace = grace if record.grace is None else min(grace, record.grace)
+        if not self._stop(record, state, max(grace, 0.0)):
             self._report(record, state)
             return None
         if state.sandbox is not None:
