@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from minikctl.ingress.model import (
 )
 from minikctl.ingress.nginx_annotations import PARSERS, parse
 from minikctl.ingress.nginx_annotations import PREFIX as PREFIX_OF_ALL
+from minikctl.ingress.process import most_clients
 from tests.ingress.rig import Request, Rig, read_all, read_request, read_until
 from tests.support.waiting import eventually
 
@@ -319,6 +321,29 @@ def test_a_client_that_drips_its_head_has_one_time_for_all_of_it(rig: Rig, monke
                 break
             break
         assert status(received) == 408
+
+
+def test_more_clients_than_there_is_room_for(rig: Rig) -> None:
+    """They are turned away; the others are served, and so is who comes when they have gone."""
+    rig.engine.most_clients = 3
+    rig.route(rig.answering(OK))
+    opened = [socket.create_connection(("127.0.0.1", rig.port), 10) for _ in range(3)]
+    try:
+        eventually(lambda: rig.engine.clients == 3)
+        with rig.client() as late, contextlib.suppress(ConnectionError):
+            assert read_all(late) == b""
+        opened[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert status(read_all(opened[0])) == 200
+    finally:
+        for sock in opened:
+            sock.close()
+    eventually(lambda: rig.engine.clients == 0)
+    assert status(rig.get()) == 200
+
+
+@pytest.mark.parametrize(("descriptors", "expected"), [(16384, 8128), (1 << 20, 8192), (1024, 448), (20, 16)])
+def test_room_for_clients(descriptors: int, expected: int) -> None:
+    assert most_clients(descriptors) == expected
 
 
 def test_idle_connections_are_closed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
