@@ -97,7 +97,7 @@ class Kubelet:
         self.writer = StatusWriter(self.client)
         self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
         self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
-        self.backoff = BackOff()
+        self.backoff = BackOff(longest=self.settings.max_container_restart_period)
         self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
