@@ -145,4 +145,4 @@ def test_who_is_let_in(conditions: set[str], of: Obj, refused: bool) -> None:
 
 def test_how_a_refusal_reads() -> None:
     text = decisions.refusal(pod("a"), frozenset({"MemoryPressure", "DiskPressure"}))
-    assert text == "Pod was rejected: The node had condition: [DiskPressure MemoryPressure]. "
+    assert text == "The node had condition: [DiskPressure MemoryPressure]. "
