@@ -15,7 +15,6 @@ import contextlib
 import gc
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -28,6 +27,7 @@ from minikctl.cluster import components, layout, on_demand, processes
 from minikctl.cluster.layout import NETWORK, SUPERVISOR, Component
 from minikctl.cluster.network import NetworkSocket, is_wanted, was_refused
 from minikctl.util.errors import EnvironmentProblem
+from minikctl.util.polling import readable
 from minikctl.util.sockets import listen_local
 
 log = logging.getLogger("supervisor")
@@ -82,7 +82,7 @@ class Supervisor:
             now = time.monotonic()
             due = [c.start_due for c in self.children if c.process is None]
             watched = [self._signals, *self._adopted]
-            select.select(watched, [], [], max(0.0, min([next_look, *due]) - now))
+            readable(watched, min([next_look, *due]) - now)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._signals, 4096)
             self._reap()
@@ -203,7 +203,7 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Take note of children that have ended."""
-        for fd in select.select([*self._adopted], [], [], 0)[0]:
+        for fd in readable(self._adopted, 0):
             os.close(fd)
             self._ended(self._adopted.pop(fd), None)
         while True:

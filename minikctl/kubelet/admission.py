@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from minikctl.api.meta import Obj, labels_of, name
 from minikctl.api.scheduling import NO_EXECUTE, Amounts, HostPort, collide, host_ports, selects_node, untolerated
+from minikctl.kubelet.manifests import is_static
 
 ADMITTED = ("", "")
 NODE_AFFINITY, NODE_PORTS, TAINTS = "NodeAffinity", "NodePorts", "TaintToleration"
@@ -74,5 +75,5 @@ def _mismatch(pod: Obj, node: Obj, ports: Iterable[HostPort]) -> str:
         there = list(ports)
         if any(collide(mine, its) for mine in own for its in there):
             return NODE_PORTS
-    taints = (node.get("spec") or {}).get("taints") or []
+    taints = [] if is_static(pod) else (node.get("spec") or {}).get("taints") or []
     return TAINTS if untolerated(taints, spec.get("tolerations") or [], (NO_EXECUTE,)) else ""

@@ -25,6 +25,7 @@ from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.kubelet.server import Server
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.static_pods import StaticPods
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.signals import StopSignal
@@ -142,6 +143,7 @@ def make_agent(
         kubelet = Kubelet(client, config, machine, runtime, queue, clock, own)
         if not simulated:
             kubelet.eviction = EvictionManager(kubelet, state_dir)
+            kubelet.static = StaticPods(kubelet, settings.manifests(state_dir, config.name, own))
         kubelets.append(kubelet)
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 

@@ -30,11 +30,13 @@ from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
 from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
+from minikctl.kubelet.manifests import MIRROR, is_mirror, is_static
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.static_pods import StaticPods
 from minikctl.kubelet.status import TERMINAL
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
@@ -45,7 +47,6 @@ from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
-MIRROR = "kubernetes.io/config.mirror"
 
 
 @dataclass
@@ -120,6 +121,7 @@ class Kubelet:
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
+        self.static: StaticPods | None = None
         self.records: dict[str, PodRecord] = {}
         self._admitting = threading.Lock()
         self._node: Obj | None = None
@@ -146,6 +148,9 @@ class Kubelet:
         """Register the node, adopt what runs, and follow the node's pods."""
         self.runtime.start(self.look_again)
         self.register()
+        if self.static is not None:
+            self.static.look()
+            self.static.start()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
@@ -161,7 +166,7 @@ class Kubelet:
         a pod that has some and is not there afterwards will not come any more."""
         strays = self.runtime.strays()
         if strays:
-            there = {uid(pod) for pod in self.client.list("pods")["items"]}
+            there = {*self.records, *(uid(pod) for pod in self.client.list("pods")["items"])}
             for pod_uid in strays:
                 if pod_uid not in there:
                     self.runtime.remove_stray(pod_uid)
@@ -171,6 +176,8 @@ class Kubelet:
         self._stop_reflecting()
         if self.eviction is not None:
             self.eviction.stop()
+        if self.static is not None:
+            self.static.stop()
         self.probes.stop()
         self.hooks.stop()
         self.runtime.stop()
@@ -179,20 +186,36 @@ class Kubelet:
     # ------------------------------------------------------------------ being told
 
     def _pod_changed(self, pod: Obj) -> None:
-        if MIRROR in annotations_of(pod):
+        if is_mirror(pod):
+            if self.static is not None:
+                self.static.mirror_changed(pod)
             return
+        self.pod_found(pod)
+
+    def pod_found(self, pod: Obj) -> None:
+        """A pod of this node's, new or changed."""
         record = self.records.get(uid(pod))
         if record is None:
             self.records[uid(pod)] = PodRecord(pod)
         else:
-            record.pod = pod
+            record.pod, record.gone = pod, False
         self.queue.add(self._key(uid(pod)), _version(pod))
 
     def _pod_gone(self, pod: Obj) -> None:
+        if is_mirror(pod):
+            self.look_again(annotations_of(pod)[MIRROR])
+            return
         record = self.records.get(uid(pod))
         if record is not None:
-            record.pod, record.gone = pod, True
-            self.queue.add(self._key(uid(pod)), _version(pod))
+            record.pod = pod
+            self.pod_lost(uid(pod))
+
+    def pod_lost(self, pod_uid: str) -> None:
+        """Its object, or its manifest, was taken away."""
+        record = self.records.get(pod_uid)
+        if record is not None:
+            record.gone = True
+            self.queue.add(self._key(pod_uid), _version(record.pod))
 
     def look_again(self, pod_uid: str) -> None:
         """Have a pod synced soon; from any thread."""
@@ -215,6 +238,10 @@ class Kubelet:
             return self._sync.gone(record)
         if is_deleting(record.pod):
             return self._sync.terminate(record)
+        if is_static(record.pod) and self.static is not None:
+            wait = self.static.prepare(record.pod, self._node)
+            if wait is not None:
+                return wait
         return self._sync.run(record)
 
     def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:
@@ -290,7 +317,10 @@ class Kubelet:
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
-        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now, pressures)
+        shares = not self.runtime.simulated and not self.runtime.has_network
+        after = nodes.node_status(
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares
+        )
         if not self.runtime.simulated:
             self._images = self.runtime.images.list()
             after = {**after, "images": nodes.images(self._images)}

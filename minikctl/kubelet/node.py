@@ -30,6 +30,9 @@ _UNDER_PRESSURE = {
     "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
 }
 NO_PRESSURE: frozenset[str] = frozenset()
+POLICY = "NetworkPolicyEnforced"
+"""The proxy's, too, for nodes of the cluster network (`proxy/policy/conditions.py`)."""
+_SHARED_NETWORK = ("RuntimeHasNoNetwork", "pods share the network of this machine: no NetworkPolicy is enforced")
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,10 @@ def node_status(
     limits: Sequence[str],
     now: datetime,
     pressures: Collection[str] = NO_PRESSURE,
+    shares_network: bool = False,
 ) -> Obj:
-    """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions."""
+    """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions;
+    shares_network: pods are on the machine's own network."""
     disk = quantity.from_bytes(machine.disk // 1024 * 1024)
     capacity = {
         "cpu": str(machine.cpu),
@@ -117,7 +122,7 @@ def node_status(
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
         "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
-        "conditions": conditions(before.get("conditions") or [], limits, now, pressures),
+        "conditions": conditions(before.get("conditions") or [], limits, now, pressures, shares_network),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
             {"type": "Hostname", "address": config.name},
@@ -150,7 +155,11 @@ def _left(capacity: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str,
 
 
 def conditions(
-    before: list[Obj], limits: Sequence[str], now: datetime, pressures: Collection[str] = NO_PRESSURE
+    before: list[Obj],
+    limits: Sequence[str],
+    now: datetime,
+    pressures: Collection[str] = NO_PRESSURE,
+    shares_network: bool = False,
 ) -> list[Obj]:
     """The kubelet's conditions with a new heartbeat, and those of others as they stand."""
     wanted = [
@@ -159,9 +168,13 @@ def conditions(
     ]
     if limits:
         wanted.append(("ContainersIsolated", "False", "RuntimeLimitations", "; ".join(limits)))
+    if shares_network:
+        wanted.append((POLICY, "False", *_SHARED_NETWORK))
     wanted.append(("Ready", "True", "KubeletReady", READY_MESSAGE))
     own = {w[0] for w in wanted}
-    return [c for c in before if c["type"] not in own] + [_condition(before, *w, now) for w in wanted]
+    gone = (POLICY, _SHARED_NETWORK[0])
+    kept = [c for c in before if c["type"] not in own and (c["type"], c.get("reason")) != gone]
+    return kept + [_condition(before, *w, now) for w in wanted]
 
 
 def _condition(before: list[Obj], kind: str, status: str, reason: str, message: str, now: datetime) -> Obj:

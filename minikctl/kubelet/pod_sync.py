@@ -19,6 +19,7 @@ from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted, Pulling
+from minikctl.kubelet.manifests import is_static
 from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
@@ -375,6 +376,8 @@ class PodSync:
         if self._stop(record, state, grace):
             self._remove(uid(record.pod))
             self.kubelet.forget(uid(record.pod))
+            if is_static(record.pod):
+                self.kubelet.writer.delete(record.pod)
         return None
 
     def orphan(self, pod_uid: str) -> float | None:
@@ -423,7 +426,12 @@ class PodSync:
             pending_resize=record.pending_resize,
             disruption=record.disruption,
         )
-        self.kubelet.writer.write(record.pod, pod_status(view))
+        try:
+            self.kubelet.writer.write(record.pod, pod_status(view))
+        except ApiError as e:
+            if self.kubelet.static is None or not is_static(record.pod):
+                raise
+            self.kubelet.static.not_reported(record.pod, e)
 
     def _hostname(self, pod: Obj) -> str:
         return hostname(pod, self.kubelet.name if self.runtime.has_network else "")

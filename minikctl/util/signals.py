@@ -8,10 +8,11 @@ woken when it reads from the pipe that the interpreter writes to for every signa
 from __future__ import annotations
 
 import os
-import select
 import signal
 import threading
 import time
+
+from minikctl.util.polling import readable
 
 
 class StopSignal:
@@ -37,6 +38,6 @@ class StopSignal:
         """Block the main thread until a signal has come, or for some seconds; whether one has come."""
         deadline = time.monotonic() + seconds
         while not self.event.is_set() and (left := deadline - time.monotonic()) > 0:
-            if select.select([self._signals], [], [], left)[0]:
+            if readable([self._signals], left):
                 os.read(self._signals, 64)
         return self.event.is_set()

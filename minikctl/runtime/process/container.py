@@ -279,8 +279,12 @@ class Container:
         assert ended is not None
         if self.limits is not None and self.limits.ran_out_of_memory(self.pod, self.id):
             self.folder.note_failure("OOMKilled")
-        self._set_exit(*ended)
+        self.explain(ended[0])
+        self._set_exit(*(self.folder.exit() or ended))
         self._finish()
+
+    def explain(self, code: int) -> None:
+        """Note what is known of this end beyond its exit code. The output is in the log."""
 
     def _clear(self) -> None:
         """Kill what is left of it: commands run in it, and all of it when the shim did not end by itself."""

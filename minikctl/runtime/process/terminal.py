@@ -15,6 +15,7 @@ import termios
 CHUNK = 65536
 SANDBOXED = "bwrap.args"
 OPENED = ((9, SANDBOXED), (8, "seccomp"), (7, "processes"))
+STATUS = (6, "bwrap.status")
 
 
 def note(path, text):
@@ -61,6 +62,8 @@ def become(folder, slave, argv):
     for number, name in OPENED:
         if os.path.exists(f"{folder}/{name}"):
             os.dup2(os.open(f"{folder}/{name}", os.O_RDONLY), number)
+    if os.path.exists(f"{folder}/{SANDBOXED}"):
+        os.dup2(os.open(f"{folder}/{STATUS[1]}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), STATUS[0])
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:

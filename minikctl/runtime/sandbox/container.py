@@ -11,15 +11,18 @@ from typing import Any
 from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
+from minikctl.runtime.process.container import MARK, OUTPUT_BYTES, TAKE_TERMINAL, Container, tail
 from minikctl.runtime.process.folder import Launch
 from minikctl.runtime.process.launch import python
 from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
 
-ARGUMENTS, FILTER, PROCESSES, FILTER_FD = "bwrap.args", "seccomp", "processes", 8
+ARGUMENTS, FILTER, PROCESSES, STATUS = "bwrap.args", "seccomp", "processes", "bwrap.status"
 """What the shim opens for bubblewrap. The arguments are in a file, as the environment is among them: it is nobody's
-business who lists processes. PROCESSES is a link to a PID namespace."""
+business who lists processes. PROCESSES is a link to a PID namespace, STATUS what bubblewrap writes of its progress."""
+FILTER_FD, STATUS_FD = 8, 6
+FAILED = 1
+"""How bubblewrap and nsenter end when they fail; many a container's own program, too."""
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
@@ -78,6 +81,20 @@ class SandboxContainer(Container):
         if self.run.share_processes:
             return True
         return proc.catches(main.pid, number) or proc.age(main) > TIME_FOR_HANDLERS
+
+    def explain(self, code: int) -> None:
+        """bubblewrap tells the exit code of what it ran: when it does not, nothing ran, and the failure is its own."""
+        if code != FAILED or self.folder.failure()[0]:
+            return
+        try:
+            status = (self.folder.path / STATUS).read_bytes()
+        except OSError:
+            return
+        if b'"exit-code"' not in status:
+            said = tail(self.log.path, OUTPUT_BYTES).decode("utf-8", "replace").splitlines() or [""]
+            why = said[-1].split(" ", 3)[-1] or "the namespaces of its pod are gone"
+            message = f"failed to create task: unable to start container process: {why}"
+            self.folder.note_exit(128, "StartError", message)
 
     def main_process(self) -> proc.Process | None:
         """The first process in the container's PID namespace: bubblewrap's only child, once it is no longer bubblewrap."""

@@ -46,7 +46,15 @@ from minikctl.runtime.process.launch import (
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
-from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, PROCESSES, SandboxContainer, image_of
+from minikctl.runtime.sandbox.container import (
+    ARGUMENTS,
+    FILTER,
+    FILTER_FD,
+    PROCESSES,
+    STATUS_FD,
+    SandboxContainer,
+    image_of,
+)
 from minikctl.runtime.sandbox.pods import PodNetwork
 from minikctl.util.clock import Clock
 from minikctl.util.files import atomic_write
@@ -200,6 +208,7 @@ class SandboxRuntime(ProcessRuntime):
             str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,
             config.security,
+            STATUS_FD,
             working_dir if is_new and layout.image is not None else "",
         )
         if blind:
