@@ -27,11 +27,14 @@ from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
 from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
+from minikctl.kubelet.manifests import MIRROR, is_mirror, is_static
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.shutdown import NOT_READY, REFUSAL, Shutdown
+from minikctl.kubelet.static_pods import StaticPods
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
@@ -41,7 +44,6 @@ from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
-MIRROR = "kubernetes.io/config.mirror"
 
 
 @dataclass
@@ -101,6 +103,8 @@ class Kubelet:
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
+        self.static: StaticPods | None = None
+        self.shutdown = Shutdown(self)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
         self._images: Sequence[ImageStatus] = ()
@@ -126,6 +130,9 @@ class Kubelet:
         """Register the node, adopt what runs, and follow the node's pods."""
         self.runtime.start(self.look_again)
         self.register()
+        if self.static is not None:
+            self.static.look()
+            self.static.start()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
@@ -141,7 +148,7 @@ class Kubelet:
         a pod that has some and is not there afterwards will not come any more."""
         strays = self.runtime.strays()
         if strays:
-            there = {uid(pod) for pod in self.client.list("pods")["items"]}
+            there = {*self.records, *(uid(pod) for pod in self.client.list("pods")["items"])}
             for pod_uid in strays:
                 if pod_uid not in there:
                     self.runtime.remove_stray(pod_uid)
@@ -151,6 +158,8 @@ class Kubelet:
         self._stop_reflecting()
         if self.eviction is not None:
             self.eviction.stop()
+        if self.static is not None:
+            self.static.stop()
         self.probes.stop()
         self.hooks.stop()
         self.runtime.stop()
@@ -159,20 +168,36 @@ class Kubelet:
     # ------------------------------------------------------------------ being told
 
     def _pod_changed(self, pod: Obj) -> None:
-        if MIRROR in annotations_of(pod):
+        if is_mirror(pod):
+            if self.static is not None:
+                self.static.mirror_changed(pod)
             return
+        self.pod_found(pod)
+
+    def pod_found(self, pod: Obj) -> None:
+        """A pod of this node's, new or changed."""
         record = self.records.get(uid(pod))
         if record is None:
             self.records[uid(pod)] = PodRecord(pod)
         else:
-            record.pod = pod
+            record.pod, record.gone = pod, False
         self.queue.add(self._key(uid(pod)), _version(pod))
 
     def _pod_gone(self, pod: Obj) -> None:
+        if is_mirror(pod):
+            self.look_again(annotations_of(pod)[MIRROR])
+            return
         record = self.records.get(uid(pod))
         if record is not None:
-            record.pod, record.gone = pod, True
-            self.queue.add(self._key(uid(pod)), _version(pod))
+            record.pod = pod
+            self.pod_lost(uid(pod))
+
+    def pod_lost(self, pod_uid: str) -> None:
+        """Its object, or its manifest, was taken away."""
+        record = self.records.get(pod_uid)
+        if record is not None:
+            record.gone = True
+            self.queue.add(self._key(pod_uid), _version(record.pod))
 
     def look_again(self, pod_uid: str) -> None:
         """Have a pod synced soon; from any thread."""
@@ -195,6 +220,10 @@ class Kubelet:
             return self._sync.gone(record)
         if is_deleting(record.pod):
             return self._sync.terminate(record)
+        if is_static(record.pod) and self.static is not None:
+            wait = self.static.prepare(record.pod, self._node)
+            if wait is not None:
+                return wait
         return self._sync.run(record)
 
     def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:
@@ -207,9 +236,12 @@ class Kubelet:
         record.disruption = message if disruption else ""
         self.look_again(pod_uid)
 
-    def refusal(self, pod: Obj) -> str:
-        """Why this node does not take a pod that is new to it, "" if it does."""
-        return decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+    def refusal(self, pod: Obj) -> tuple[str, str]:
+        """(reason, message): why this node does not take a pod that is new to it; empty if it does."""
+        if self.shutdown.active:
+            return REFUSAL
+        text = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+        return ("Evicted", text) if text else ("", "")
 
     def empty_dirs(self, pod: Obj) -> dict[str, int]:
         """What is in the pod's emptyDirs, in bytes on disk or in memory."""
@@ -253,7 +285,11 @@ class Kubelet:
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
-        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now, pressures)
+        shares = not self.runtime.simulated and not self.runtime.has_network
+        not_ready = NOT_READY if self.shutdown.active else ""
+        after = nodes.node_status(
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares, not_ready
+        )
         if not self.runtime.simulated:
             self._images = self.runtime.images.list()
             after = {**after, "images": nodes.images(self._images)}

@@ -84,7 +84,7 @@ class ForkedCluster:
             made = self.network.socket(kind=kind)
         else:
             made = self.network.pod_socket(self.sandbox(pod_ip), kind=kind)
-        made.settimeout(10)
+        made.settimeout(30)
         return made
 
     def sandbox(self, pod_ip: str) -> str:
