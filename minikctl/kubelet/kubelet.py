@@ -36,6 +36,7 @@ from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.shutdown import NOT_READY, REFUSAL, Shutdown
 from minikctl.kubelet.static_pods import StaticPods
 from minikctl.kubelet.status import TERMINAL
 from minikctl.kubelet.status_writer import StatusWriter
@@ -122,6 +123,7 @@ class Kubelet:
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
         self.static: StaticPods | None = None
+        self.shutdown = Shutdown(self)
         self.records: dict[str, PodRecord] = {}
         self._admitting = threading.Lock()
         self._node: Obj | None = None
@@ -257,6 +259,8 @@ class Kubelet:
     def admit(self, record: PodRecord) -> tuple[str, str]:
         """(reason, message) of why this node does not take a pod that is new to it; ADMITTED, and it is taken."""
         pod = record.pod
+        if self.shutdown.active:
+            return REFUSAL
         pressed = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
         if pressed:
             return EVICTED, pressed
@@ -318,8 +322,9 @@ class Kubelet:
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
         shares = not self.runtime.simulated and not self.runtime.has_network
+        not_ready = NOT_READY if self.shutdown.active else ""
         after = nodes.node_status(
-            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares, not_ready
         )
         if not self.runtime.simulated:
             self._images = self.runtime.images.list()

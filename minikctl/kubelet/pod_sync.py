@@ -359,7 +359,9 @@ class PodSync:
         """A pod that is being deleted: end it, report how it ended, then take the object away."""
         pod = record.pod
         state = self.runtime.pod_state(uid(pod))
-        if not self._stop(record, state, max(pod_worker.grace_period(pod), 0.0)):
+        grace = pod_worker.grace_period(pod)
+        grace = grace if record.grace is None else min(grace, record.grace)
+        if not self._stop(record, state, max(grace, 0.0)):
             self._report(record, state)
             return None
         if state.sandbox is not None:
