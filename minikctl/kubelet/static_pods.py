@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, is_deleting, name, namespace, timestamp, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, is_deleting, name, namespace, timestamp, uid
 from minikctl.client import DeleteOptions
 from minikctl.kubelet.manifests import FILE, MIRROR, SOURCE, ManifestError, is_mirror, mirror_of, parse
+from minikctl.kubelet.shutdown import REASON as SHUT_DOWN
 
 if TYPE_CHECKING:
     from minikctl.kubelet.kubelet import Kubelet
@@ -106,6 +107,9 @@ class StaticPods:
 
     def mirror_changed(self, mirror: Obj) -> None:
         """What counts of a mirror pod is its status. One that somebody deletes, or of no pod of ours, has to go."""
+        if get_path(mirror, "status", "reason") == SHUT_DOWN and not self._kubelet.shutdown.active:
+            self._remove(mirror)  # it ended with the node, and comes back with it
+            return
         record = self._kubelet.records.get(annotations_of(mirror)[MIRROR])
         if record is not None and not is_deleting(mirror):
             status = mirror.get("status") or {}

@@ -219,7 +219,7 @@ def refusal(pod: Obj, conditions: frozenset[str]) -> str:
         tolerated = any(_tolerates(t, TAINTS["MemoryPressure"]) for t in pod["spec"].get("tolerations") or [])
         if qos_class(pod) != BEST_EFFORT or tolerated:
             return ""
-    return f"Pod was rejected: The node had condition: [{' '.join(sorted(conditions))}]. "
+    return f"The node had condition: [{' '.join(sorted(conditions))}]. "
 
 
 def _tolerates(toleration: Obj, key: str) -> bool:
