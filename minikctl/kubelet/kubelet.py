@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, is_deleting, uid
+from minikctl.api.scheduling import Amounts, amounts, host_ports, pod_requests
 from minikctl.client import Client, Stop
 from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet import admission, pull_secrets
 from minikctl.kubelet import node as nodes
-from minikctl.kubelet import pull_secrets
+from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.backoff import BackOff
 from minikctl.kubelet.eviction import decisions
-from minikctl.kubelet.eviction.manager import EvictionManager
+from minikctl.kubelet.eviction.manager import EVICTED, EvictionManager
 from minikctl.kubelet.hooks import Hooks
 from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
@@ -35,6 +38,7 @@ from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
 from minikctl.kubelet.shutdown import NOT_READY, REFUSAL, Shutdown
 from minikctl.kubelet.static_pods import StaticPods
+from minikctl.kubelet.status import TERMINAL
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
@@ -73,6 +77,21 @@ class PodRecord:
     """Seconds that the containers get, where the pod's own grace period does not count."""
     disruption: str = ""
     """Why the node ends a pod that would have run on."""
+    admitted: bool = False
+    """This agent has let it in; one before it may have, too: then its containers have statuses."""
+    _requests: tuple[Allotted | None, Amounts] | None = None
+
+    @property
+    def holds_resources(self) -> bool:
+        if self.gone or get_path(self.pod, "status", "phase") in TERMINAL:
+            return False
+        return self.admitted or bool(get_path(self.pod, "status", "containerStatuses"))
+
+    def requests(self) -> Amounts:
+        """What it takes of the node. Counted again when its containers were allotted something else."""
+        if self._requests is None or self._requests[0] is not self.allotted:
+            self._requests = (self.allotted, pod_requests(self.pod["spec"]))
+        return self._requests[1]
 
 
 class Kubelet:
@@ -106,6 +125,7 @@ class Kubelet:
         self.static: StaticPods | None = None
         self.shutdown = Shutdown(self)
         self.records: dict[str, PodRecord] = {}
+        self._admitting = threading.Lock()
         self._node: Obj | None = None
         self._images: Sequence[ImageStatus] = ()
         kind = self.client.kind("pods")
@@ -236,12 +256,28 @@ class Kubelet:
         record.disruption = message if disruption else ""
         self.look_again(pod_uid)
 
-    def refusal(self, pod: Obj) -> tuple[str, str]:
-        """(reason, message): why this node does not take a pod that is new to it; empty if it does."""
+    def admit(self, record: PodRecord) -> tuple[str, str]:
+        """(reason, message) of why this node does not take a pod that is new to it; ADMITTED, and it is taken."""
+        pod = record.pod
         if self.shutdown.active:
             return REFUSAL
-        text = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
-        return ("Evicted", text) if text else ("", "")
+        pressed = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+        if pressed:
+            return EVICTED, pressed
+        with self._admitting:
+            found = self._refusal(record)
+            if found != ADMITTED:  # what is known of the node may be old
+                self._node = self.client.get("nodes", self.name)
+                found = self._refusal(record)
+            record.admitted = found == ADMITTED
+        return found
+
+    def _refusal(self, record: PodRecord) -> tuple[str, str]:
+        here = [r for r in list(self.records.values()) if r.holds_resources and r is not record]
+        ports = (port for r in here for port in host_ports(r.pod["spec"]))
+        taken = [r.requests() for r in here]
+        room = amounts(self.allocatable)
+        return admission.refusal(record.pod, self._node or {}, record.requests(), room, taken, ports)
 
     def empty_dirs(self, pod: Obj) -> dict[str, int]:
         """What is in the pod's emptyDirs, in bytes on disk or in memory."""
