@@ -105,9 +105,10 @@ def node_status(
     now: datetime,
     pressures: Collection[str] = NO_PRESSURE,
     shares_network: bool = False,
+    not_ready: str = "",
 ) -> Obj:
     """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions;
-    shares_network: pods are on the machine's own network."""
+    shares_network: pods are on the machine's own network; not_ready: why it is not ready, if it is not."""
     disk = quantity.from_bytes(machine.disk // 1024 * 1024)
     capacity = {
         "cpu": str(machine.cpu),
@@ -122,7 +123,7 @@ def node_status(
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
         "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
-        "conditions": conditions(before.get("conditions") or [], limits, now, pressures, shares_network),
+        "conditions": conditions(before.get("conditions") or [], limits, now, pressures, shares_network, not_ready),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
             {"type": "Hostname", "address": config.name},
@@ -160,6 +161,7 @@ def conditions(
     now: datetime,
     pressures: Collection[str] = NO_PRESSURE,
     shares_network: bool = False,
+    not_ready: str = "",
 ) -> list[Obj]:
     """The kubelet's conditions with a new heartbeat, and those of others as they stand."""
     wanted = [
@@ -170,7 +172,8 @@ def conditions(
         wanted.append(("ContainersIsolated", "False", "RuntimeLimitations", "; ".join(limits)))
     if shares_network:
         wanted.append((POLICY, "False", *_SHARED_NETWORK))
-    wanted.append(("Ready", "True", "KubeletReady", READY_MESSAGE))
+    ready = ("False", "KubeletNotReady", not_ready) if not_ready else ("True", "KubeletReady", READY_MESSAGE)
+    wanted.append(("Ready", *ready))
     own = {w[0] for w in wanted}
     gone = (POLICY, _SHARED_NETWORK[0])
     kept = [c for c in before if c["type"] not in own and (c["type"], c.get("reason")) != gone]

@@ -16,17 +16,20 @@ from minikctl.util.polling import readable
 
 
 class StopSignal:
-    """Make it in the main thread. `event` is set by SIGTERM and SIGINT, for other threads to look at."""
+    """Make it in the main thread. `event` is set by SIGTERM and SIGINT, for other threads to look at; `number` is the
+    first that came, 0 before."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.number = 0
         self._signals, signals_in = os.pipe()
         os.set_blocking(signals_in, False)
         signal.set_wakeup_fd(signals_in, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
 
-    def _stop(self, _number: int, _frame: object) -> None:
+    def _stop(self, number: int, _frame: object) -> None:
+        self.number = self.number or number
         self.event.set()
 
     def wait(self) -> None:

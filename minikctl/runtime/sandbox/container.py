@@ -34,6 +34,7 @@ class SandboxContainer(Container):
     """See the module. The folder has ARGUMENTS and, for ordinary users, FILTER, made by the runtime."""
 
     takes_terminal = True
+    leaves_orphans = False
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security, pod = self.config.security, pod_of(self.run)
