@@ -11,6 +11,10 @@ ip iproute2
 nsenter util-linux
 curl curl
 wrk wrk
+busybox busybox-static
+docker-registry docker-registry
+skopeo skopeo
+zstd zstd
 redis-server redis-server
 nginx nginx-light
 "

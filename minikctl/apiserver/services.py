@@ -2,17 +2,19 @@
 
 A cluster IP is taken by creating the IPAddress object of that name (KEP-1880), which only one writer can; node ports are
 in one object, `ranges/servicenodeports`, changed under its resourceVersion. A writer that dies between taking an
-address and storing its Service leaves an address whose owner does not exist: it counts as free.
+address and storing its Service leaves an address whose owner does not exist: it counts as free after a while (`GRACE`),
+when its Service is surely not just being stored.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from minikctl.api.durations import parse_time
 from minikctl.api.errors import ApiError, FieldError, field_invalid, internal, invalid
 from minikctl.api.kinds.service import (
     HEADLESS,
@@ -36,6 +38,8 @@ SERVICE_CIDR = "10.96.0.0/16"
 PORT_RANGE = "30000-32767"
 _PORTS = range(30000, 32768)
 _TRIES = 64
+GRACE = 30
+"""Seconds between taking an address and storing its Service, at most."""
 
 
 class ServiceAddresses:
@@ -115,7 +119,7 @@ class ServiceAddresses:
             with suppress(StoreMissing, StoreMoved):
                 self.api.store.delete(f"ipaddresses/{ip}", expect="", actor=ctx.actor, because=ctx.because)
         if ports:
-            self._change_ports(lambda held: {p: o for p, o in held.items() if int(p) not in ports}, ctx)
+            self._change_ports(lambda held, _fresh: {p: o for p, o in held.items() if int(p) not in ports}, ctx)
 
     # ------------------------------------------------------------------ cluster IPs
 
@@ -182,14 +186,17 @@ class ServiceAddresses:
         service = self.api.read("services", owner["namespace"], owner["name"])
         if service and held["metadata"]["name"] in self._held(service):
             return False
-        created = held["metadata"]["creationTimestamp"]
-        if service is None and created[:16] == timestamp(self.api.clock.now())[:16]:
-            return False  # perhaps its Service is just being stored
+        if service is None and self._is_fresh(held["metadata"]["creationTimestamp"]):
+            return False
         with suppress(StoreMissing, StoreMoved):
             version = held["metadata"]["resourceVersion"]
             self.api.store.delete(key, expect=version, actor=ctx.actor, because=ctx.because)
             return True
         return False
+
+    def _is_fresh(self, since: str) -> bool:
+        """Whether an address was taken just now: perhaps its Service is just being stored."""
+        return abs((self.api.clock.now() - parse_time(since)).total_seconds()) < GRACE
 
     # ------------------------------------------------------------------ node ports
 
@@ -201,8 +208,8 @@ class ServiceAddresses:
         wanted_health = spec.get("healthCheckNodePort") or 0
         taken: list[str] = []
 
-        def take(allocated: dict[str, str]) -> dict[str, str]:
-            chooser = _PortChooser(self, service, owner, dict(allocated), held)
+        def take(allocated: dict[str, str], fresh: Collection[str]) -> dict[str, str]:
+            chooser = _PortChooser(self, service, owner, dict(allocated), held, fresh)
             if needs_node_ports(spec):
                 chooser.node_ports(wanted)
             if needs_health_check_port(spec):
@@ -210,45 +217,54 @@ class ServiceAddresses:
             taken[:] = chooser.taken
             return chooser.allocated
 
-        self._change_ports(take, ctx, lambda: ctx.dry_run or not taken)
+        self._change_ports(take, ctx, lambda: ctx.dry_run or not taken, taken)
         return taken
 
-    def free_port(self, allocated: dict[str, str]) -> int:
-        """A port that nobody has, 0 when there is none."""
+    def free_port(self, allocated: dict[str, str], fresh: Collection[str]) -> int:
+        """A port that nobody has, or that was left behind; 0 when there is none."""
         for _ in range(_TRIES):
             port = self.api.rng.choice(_PORTS[86:])  # the lowest are for those who ask (KEP-3668)
             if str(port) not in allocated:
                 return port
-        return next((p for p in [*_PORTS[86:], *_PORTS[:86]] if str(p) not in allocated), 0)
+        in_order = [*_PORTS[86:], *_PORTS[:86]]
+        free = next((p for p in in_order if str(p) not in allocated), 0)
+        return free or next((p for p in in_order if self.abandoned_port(p, allocated[str(p)], fresh)), 0)
 
-    def abandoned_port(self, port: int, owner: str) -> bool:
+    def abandoned_port(self, port: int, owner: str, fresh: Collection[str]) -> bool:
+        """Whether the owner of a port does not have it (`fresh`: those taken just now)."""
         namespace, _, name = owner.partition("/")
         service = self.api.read("services", namespace, name)
-        return service is None or str(port) not in self._held(service)
+        return str(port) not in (fresh if service is None else self._held(service))
 
     def _change_ports(
         self,
-        change: Callable[[dict[str, str]], dict[str, str]],
+        change: Callable[[dict[str, str], Collection[str]], dict[str, str]],
         ctx: Context,
         keep: Callable[[], bool] = lambda: False,
+        taken: Sequence[str] = (),
     ) -> None:
-        """Apply `change` to the table of ports (port → namespace/name); `keep()` afterwards means: store nothing."""
+        """Apply `change` to the table of ports (port → namespace/name) and those taken just now; `keep()` afterwards
+        means: store nothing. `taken`: the ports that the change takes, filled by it."""
         key, store = "ranges/servicenodeports", self.api.store
         while True:
             stored = store.get(key)
-            after = change(dict(stored["ports"]) if stored else {})
+            since = {p: t for p, t in ((stored or {}).get("takenAt") or {}).items() if self._is_fresh(t)}
+            after = change(dict(stored["ports"]) if stored else {}, since)
             if keep():
                 return
             after = dict(sorted(after.items()))
+            since = {p: t for p, t in since.items() if p in after} | dict.fromkeys(
+                taken, timestamp(self.api.clock.now())
+            )
             try:
                 if stored is None:
                     head = {"apiVersion": "v1", "kind": "RangeAllocation", "metadata": {"name": "servicenodeports"}}
-                    store.create(
-                        key, {**head, "range": PORT_RANGE, "ports": after}, actor=ctx.actor, because=ctx.because
-                    )
+                    table = {**head, "range": PORT_RANGE, "ports": after, "takenAt": since}
+                    store.create(key, table, actor=ctx.actor, because=ctx.because)
                 else:
                     version = stored["metadata"]["resourceVersion"]
-                    store.update(key, {**stored, "ports": after}, expect=version, actor=ctx.actor, because=ctx.because)
+                    table = {**stored, "ports": after, "takenAt": since}
+                    store.update(key, table, expect=version, actor=ctx.actor, because=ctx.because)
                 return
             except (StoreExists, StoreMoved, StoreMissing):
                 continue
@@ -263,6 +279,7 @@ class _PortChooser:
     owner: str
     allocated: dict[str, str]
     held: list[str]
+    fresh: Collection[str] = ()
     taken: list[str] = field(default_factory=list)
 
     def node_ports(self, wanted: list[int]) -> None:
@@ -296,12 +313,12 @@ class _PortChooser:
             why = f"provided port is not in the valid range. The range of valid ports is {PORT_RANGE}"
             raise _invalid(self.service, field_invalid(path, number, text.format(why)))
         owner = self.allocated.get(str(number))
-        if owner is not None and not self.addresses.abandoned_port(number, owner):
+        if owner is not None and not self.addresses.abandoned_port(number, owner, self.fresh):
             raise _invalid(self.service, field_invalid(path, number, text.format("provided port is already allocated")))
         self._note(number)
 
     def _any(self, failure: str) -> int:
-        number = self.addresses.free_port(self.allocated)
+        number = self.addresses.free_port(self.allocated, self.fresh)
         if not number:
             raise internal(f"{failure}: range is full")
         self._note(number)

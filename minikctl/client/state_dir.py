@@ -44,7 +44,8 @@ class Cluster:
     port: int = 0
     """Where the HTTPS API server of this cluster listens."""
     added: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Nodes beyond node-1 … node-N by name: {index, simulated, cpu, memory, pods, labels, taints, zone}, as given."""
+    """Nodes beyond node-1 … node-N by name: {index, simulated, cpu, memory, pods, labels, taints, zone, reserved,
+    preset, group}, as given."""
     removed: list[str] = field(default_factory=list)
     """Those of node-1 … node-N that are no more."""
     stopped: list[str] = field(default_factory=list)
@@ -53,6 +54,8 @@ class Cluster:
     """How many control planes stand by for each other; with one there is no leader election, as there is no other."""
     leaderElection: dict[str, float] = field(default_factory=dict)
     """Seconds that differ from Kubernetes' own: {lease_duration, renew_deadline, retry_period}."""
+    autoscaler: dict[str, Any] = field(default_factory=dict)
+    """{groups: {NAME: {min, max, node: as in `added`}}, settings: {…}}; see cluster/autoscaler."""
 
     @property
     def server(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from minikctl.api.meta import name
 from minikctl.client.state_dir import Cluster
 from minikctl.cluster import layout
 from minikctl.cluster.layout import Component
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from minikctl.proxy.host import HostSide
 
 log = logging.getLogger("cluster")
+GATEWAYS = "gateways.gateway.networking.k8s.io"
+"""The CustomResourceDefinition that says that a cluster has the Gateway API."""
 
 
 def preload(agents: int) -> None:
@@ -71,8 +74,16 @@ def run(
         from minikctl.proxy import host
 
         host.run(state_dir)
+    elif component.name == layout.INGRESS:
+        from minikctl.ingress import process as ingress
+
+        return ingress.run(state_dir, fsync=cluster.fsync)
     elif component.role in (layout.CONTROLLER_MANAGER, layout.SCHEDULER):
         _control(component, state_dir, cluster)
+    elif component.role == layout.AUTOSCALER:
+        from minikctl.cluster.autoscaler import loop
+
+        loop.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
@@ -190,7 +201,8 @@ def start_control(
 
 
 def _start_on_demand(informers: InformerFactory, state_dir: Path, cluster: Cluster) -> None:
-    """The Service proxy, where there is no cluster network that needs it anyway: for what the host is to reach."""
+    """The Service proxy, where there is no cluster network that needs it anyway: for what the host is to reach. The
+    ingress with the first Ingress, or with the Gateway API."""
     if all(cluster.is_simulated(n) for n in cluster.node_names()):
         return
     from minikctl.api.kinds.service import LOAD_BALANCER, NODE_PORT
@@ -202,6 +214,12 @@ def _start_on_demand(informers: InformerFactory, state_dir: Path, cluster: Clust
 
     on_demand.follow(informers, "services", lambda s: s["spec"].get("type") in (NODE_PORT, LOAD_BALANCER), ask)
     on_demand.follow(informers, "pods", has_host_ports, ask)
+
+    def ask_ingress() -> None:
+        on_demand.demand(state_dir, layout.INGRESS)
+
+    on_demand.follow(informers, "ingresses.networking.k8s.io", lambda _i: True, ask_ingress)
+    on_demand.follow(informers, "customresourcedefinitions", lambda d: name(d) == GATEWAYS, ask_ingress)
 
 
 def _ca(state_dir: Path) -> str:

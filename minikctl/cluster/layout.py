@@ -14,9 +14,12 @@ API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
+AUTOSCALER = "cluster-autoscaler"
+"""While there are node groups."""
 PROXY = "proxy"
 PROXY_HOST = "proxy-host"
 """Its listeners on the host's loopback, which outlive it."""
+INGRESS = "ingress"
 KUBELET = "kubelet"
 SIMULATED = "simulated-nodes"
 
@@ -57,8 +60,10 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
     if simulated:
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
+    scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *agents, *proxy]
+    ingress = [Component(INGRESS)] if INGRESS in demanded else []
+    return [*first, *control_plane(cluster.controlPlanes), *scaling, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

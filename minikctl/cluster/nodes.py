@@ -36,6 +36,7 @@ def config(cluster: Cluster, node: str) -> NodeConfig:
         labels={**(given.get("labels") or {}), **zone},
         max_pods=int(given.get("pods") or 110),
         resources={k: given[k] for k in ("cpu", "memory") if given.get(k)},
+        reserved=given.get("reserved") or {},
         taints=tuple(given.get("taints") or ()),
     )
 

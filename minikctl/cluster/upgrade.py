@@ -23,7 +23,15 @@ Step = Callable[[Path, dict[str, Any]], dict[str, Any]]
 def _to_2(_state_dir: Path, data: dict[str, Any]) -> dict[str, Any]:
     """Nodes beyond the first, several control planes, autoscaling: an older minikctl would read a file that has these
     settings, and drop them when it writes."""
-    return {"added": {}, "removed": [], "stopped": [], "controlPlanes": 1, "leaderElection": {}, **data}
+    return {
+        "added": {},
+        "removed": [],
+        "stopped": [],
+        "controlPlanes": 1,
+        "leaderElection": {},
+        "autoscaler": {},
+        **data,
+    }
 
 
 STEPS: dict[str, tuple[str, Step]] = {"minikctl/1": ("minikctl/2", _to_2)}

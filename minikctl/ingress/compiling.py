@@ -9,6 +9,7 @@ from minikctl.api.meta import Obj, Objects
 from minikctl.ingress import gateways, ingresses
 from minikctl.ingress.backends import Services
 from minikctl.ingress.gateways import GatewayObjects
+from minikctl.ingress.ingresses import ReadCertificate, read_certificate
 from minikctl.ingress.model import Table
 
 
@@ -24,6 +25,7 @@ class Snapshot:
     gateways: GatewayObjects = field(default_factory=GatewayObjects)
     unavailable: Callable[[int, bool], str] = lambda _port, _secure: ""
     addresses: list[str] = field(default_factory=lambda: ["127.0.0.1"])
+    certificate: ReadCertificate = read_certificate
 
 
 @dataclass
@@ -40,8 +42,10 @@ class Compiled:
 
 def compile_table(there: Snapshot) -> Compiled:
     services = Services(there.service, there.slices)
-    ours = ingresses.collect(there.ingresses, there.classes, services, there.secret)
-    theirs = gateways.collect(there.gateways, services, there.secret, there.unavailable, there.addresses)
+    ours = ingresses.collect(there.ingresses, there.classes, services, there.secret, there.certificate)
+    theirs = gateways.collect(
+        there.gateways, services, there.secret, there.unavailable, there.addresses, there.certificate
+    )
     table = Table(
         ours.hosts,
         ours.default,

@@ -12,7 +12,7 @@ from minikctl.api.meta import Obj, Objects, generation, key, labels_of, name, na
 from minikctl.api.selectors import from_label_selector
 from minikctl.ingress.backends import Services
 from minikctl.ingress.http_routes import GROUP, RuleReader, Unresolved, Unsupported
-from minikctl.ingress.ingresses import Secrets, read_certificate
+from minikctl.ingress.ingresses import ReadCertificate, Secrets, read_certificate
 from minikctl.ingress.matching import gateway_order
 from minikctl.ingress.model import Certificate, Listener, Route
 
@@ -80,6 +80,7 @@ def collect(
     find_secret: Secrets,
     unavailable: Callable[[int, bool], str],
     addresses: list[str],
+    read: ReadCertificate = read_certificate,
 ) -> Collected:
     """`unavailable(port, secure)`: why a port cannot be listened on, "" when it can. `addresses`: where we listen."""
     done = Collected()
@@ -98,7 +99,7 @@ def collect(
     spots: dict[str, list[_Spot]] = {}
     for gateway in sorted(there.gateways, key=_age):
         if (gateway.get("spec") or {}).get("gatewayClassName") in ours:
-            spots[key(gateway)] = _listeners(gateway, secret, granted, unavailable, done)
+            spots[key(gateway)] = _listeners(gateway, secret, read, granted, unavailable, done)
     _conflicts([s for each in spots.values() for s in each])
     labels = {name(n): labels_of(n) for n in there.namespaces}
     for route in sorted(there.routes, key=_age):
@@ -138,6 +139,7 @@ def _grants(grants: Iterable[Obj]) -> Callable[[str, str, str, str, str, str], b
 def _listeners(
     gateway: Obj,
     secret: Secrets,
+    read: ReadCertificate,
     granted: Callable[..., bool],
     unavailable: Callable[[int, bool], str],
     done: Collected,
@@ -154,7 +156,7 @@ def _listeners(
             _refuse(spot, "PortUnavailable", why)
         _allowed_kinds(spot)
         if protocol == "HTTPS":
-            _certificates(spot, secret, granted, done)
+            _certificates(spot, secret, read, granted, done)
         if not any(c["type"] == "ResolvedRefs" for c in spot.conditions):
             spot.conditions.append(condition("ResolvedRefs", True, "ResolvedRefs", "", gateway))
     return spots
@@ -180,7 +182,9 @@ def _allowed_kinds(spot: _Spot) -> None:
         _unresolved(spot, "InvalidRouteKinds", "only HTTPRoutes are supported here")
 
 
-def _certificates(spot: _Spot, secret: Secrets, granted: Callable[..., bool], done: Collected) -> None:
+def _certificates(
+    spot: _Spot, secret: Secrets, read: ReadCertificate, granted: Callable[..., bool], done: Collected
+) -> None:
     tls, gateway = spot.spec.get("tls") or {}, spot.gateway
     if (tls.get("mode") or "Terminate") != "Terminate":
         _refuse(spot, "UnsupportedProtocol", f"TLS mode {tls['mode']} is not supported here")
@@ -195,7 +199,7 @@ def _certificates(spot: _Spot, secret: Secrets, granted: Callable[..., bool], do
             _unresolved(spot, "RefNotPermitted", f"no ReferenceGrant in {there} permits the Secret {title}")
             continue
         try:
-            certificate = read_certificate(secret(there, title), f"{there}/{title}")
+            certificate = read(secret(there, title), f"{there}/{title}")
         except ValueError as e:
             _unresolved(spot, "InvalidCertificateRef", str(e))
             continue

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from minikctl.api.meta import Obj, Objects, annotations_of, key, name, namespace
-from minikctl.ingress import annotations
+from minikctl.ingress import nginx_annotations
 from minikctl.ingress.backends import Services
 from minikctl.ingress.basic_auth import parse_users
 from minikctl.ingress.matching import ingress_order
@@ -35,6 +35,8 @@ CONTROLLERS = frozenset({"k8s.io/ingress-nginx", "minikctl.io/ingress"})
 """What the `spec.controller` of an IngressClass of ours says."""
 CLASS_NAME = "nginx"
 Secrets = Callable[[str, str], Obj | None]
+ReadCertificate = Callable[[Obj | None, str], Certificate]
+"""From a Secret; the second argument says which, for messages. Raises ValueError."""
 
 
 @dataclass
@@ -73,7 +75,9 @@ def is_ours(ingress: Obj, classes: Iterable[Obj]) -> bool | None:
     return None
 
 
-def collect(ingresses: Iterable[Obj], classes: Objects, services: Services, find_secret: Secrets) -> Collected:
+def collect(
+    ingresses: Iterable[Obj], classes: Objects, services: Services, find_secret: Secrets, read: ReadCertificate
+) -> Collected:
     """Everything that our Ingresses say, the oldest first."""
     collected = Collected()
 
@@ -90,7 +94,7 @@ def collect(ingresses: Iterable[Obj], classes: Objects, services: Services, find
         if not ours:
             continue
         collected.served.append(ingress)
-        parts.append(_Ingress(ingress, services, secret, collected))
+        parts.append(_Ingress(ingress, services, secret, read, collected))
     _join(parts, collected)
     return collected
 
@@ -102,15 +106,15 @@ def _age(obj: Obj) -> tuple[str, str]:
 class _Ingress:
     """One Ingress, on its way to routes by host."""
 
-    def __init__(self, ingress: Obj, services: Services, secret: Secrets, collected: Collected):
+    def __init__(self, ingress: Obj, services: Services, secret: Secrets, read: ReadCertificate, collected: Collected):
         self.obj, self.spec = ingress, ingress.get("spec") or {}
         self.namespace, self.owner = namespace(ingress), f"Ingress {key(ingress)}"
         self.services, self.collected = services, collected
-        self.settings, problems = annotations.parse(annotations_of(ingress))
+        self.settings, problems = nginx_annotations.parse(annotations_of(ingress))
         for sentence in problems:
             collected.problem(ingress, "InvalidAnnotation", sentence)
         self.auth = self._auth(secret)
-        self.secure_hosts = self._certificates(secret)
+        self.secure_hosts = self._certificates(secret, read)
         self.routes: dict[str, list[Route]] = {}
         self.default: Route | None = None
         self._read()
@@ -190,7 +194,7 @@ class _Ingress:
             self._problem("InvalidAnnotation", f'secret "{wanted}": {sentence}')
         return BasicAuth(self.settings.auth_realm, users)
 
-    def _certificates(self, secret: Secrets) -> set[str]:
+    def _certificates(self, secret: Secrets, read: ReadCertificate) -> set[str]:
         """Note the certificates; the hosts that speak HTTPS."""
         every = {(r.get("host") or "").lower() for r in self.spec.get("rules") or []}
         secure: set[str] = set()
@@ -201,7 +205,7 @@ class _Ingress:
             if not title:
                 continue
             try:
-                certificate = read_certificate(secret(self.namespace, title), f"{self.namespace}/{title}")
+                certificate = read(secret(self.namespace, title), f"{self.namespace}/{title}")
             except ValueError as e:
                 self._problem("InvalidCertificate", f"{e}; the default certificate is used")
                 continue

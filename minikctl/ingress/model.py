@@ -47,15 +47,19 @@ class HeaderChange:
 NO_CHANGE = HeaderChange()
 
 
+CORS_METHODS = "GET, PUT, POST, DELETE, PATCH, OPTIONS"
+CORS_HEADERS = (
+    "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Cors:
     """The answer to browsers that ask whether pages of other sites may use this one."""
 
     origins: tuple[str, ...] = ("*",)
-    methods: str = "GET, PUT, POST, DELETE, PATCH, OPTIONS"
-    headers: str = (
-        "DNT,Keep-Alive,User-Agent,X-Requested-With,If-Modified-Since,Cache-Control,Content-Type,Range,Authorization"
-    )
+    methods: str = CORS_METHODS
+    headers: str = CORS_HEADERS
     exposed: str = ""
     credentials: bool = True
     max_age: int = 1728000
@@ -130,8 +134,8 @@ class Settings:
     app_root: str = ""
     enable_cors: bool = False
     cors_origins: tuple[str, ...] = ("*",)
-    cors_methods: str = Cors.__dataclass_fields__["methods"].default
-    cors_headers: str = Cors.__dataclass_fields__["headers"].default
+    cors_methods: str = CORS_METHODS
+    cors_headers: str = CORS_HEADERS
     cors_exposed: str = ""
     cors_credentials: bool = True
     cors_max_age: int = 1728000

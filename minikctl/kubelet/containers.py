@@ -13,7 +13,7 @@ from minikctl.client import Client
 from minikctl.kubelet import allotment, environment
 from minikctl.kubelet.pod_worker import Start, spec_hash
 from minikctl.kubelet.security import security
-from minikctl.runtime.interface import ContainerConfig, Mount
+from minikctl.runtime.interface import ContainerConfig, ImageStatus, Mount
 
 
 def plain_config(start: Start) -> ContainerConfig:
@@ -34,6 +34,7 @@ def container_config(
     facts: environment.Facts,
     mounts: Callable[[Mapping[str, str]], Sequence[Mount]],
     resources: Obj,
+    image: ImageStatus | None = None,
 ) -> ContainerConfig:
     """Everything for one run; `mounts` is asked with the environment; `resources` are those granted.
 
@@ -62,7 +63,7 @@ def container_config(
         tty=bool(spec.get("tty")),
         spec_hash=spec_hash(spec),
         init=start.init,
-        security=security(pod, spec),
+        security=security(pod, spec, image),
         resources=allotment.of_container(pod, resources),
     )
 

@@ -5,21 +5,24 @@ Source: Kubernetes concept "Images"; kubelet `images/image_manager.go`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minikctl.api.meta import Obj, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet.backoff import BackOff
-from minikctl.runtime.interface import ImageFailure, ImageService, ImageStatus
+from minikctl.kubelet.pulls import Job, PullQueue
+from minikctl.runtime.interface import Credential, ImageFailure, ImageService, ImageStatus, RegistryUnavailable
 from minikctl.runtime.reference import BadReference, parse
 from minikctl.util.clock import Clock
 
-ERR_PULL, PULL_BACK_OFF, NEVER_PULL, INVALID_NAME = (
+ERR_PULL, PULL_BACK_OFF, NEVER_PULL, INVALID_NAME, INSPECT, UNAVAILABLE = (
     "ErrImagePull",
     "ImagePullBackOff",
     "ErrImageNeverPull",
     "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
 )
 
 SHOWN = 3.0
@@ -41,70 +44,110 @@ class NotStarted(Exception):
         return f"{self.reason}: {self.message}"
 
 
+class Pulling(Exception):
+    """The image is on its way; who was given as `tell` hears of its end."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What `ensure` needs to know of who asks: Events go to `record`, the end of a pull is told to `tell`."""
+
+    record: Record
+    credentials: Callable[[], Sequence[Credential]] = tuple
+    tell: Callable[[], None] = lambda: None
+
+
 class ImageManager:
     """One a node. Failures are remembered a pod and image, as the kubelet does."""
 
     def __init__(self, images: ImageService, clock: Clock):
         self._images, self._clock = images, clock
         self._backoff = BackOff()
+        self._queue = PullQueue(clock)
         self._errors: dict[str, str] = {}
         self._announced: set[str] = set()
 
-    def ensure(self, pod: Obj, container: Obj, record: Record) -> ImageStatus:
-        """The image of a container, pulled when its policy asks for it. Raises NotStarted."""
+    def ensure(self, pod: Obj, container: Obj, asked: Asked) -> ImageStatus:
+        """The image of a container, pulled when its policy asks for it. Raises NotStarted, Pulling."""
         image, policy = container["image"], container.get("imagePullPolicy") or "IfNotPresent"
         try:
             parse(image)
         except BadReference as e:
             message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {e}'
-            record(WARNING, "InspectFailed", message)
+            asked.record(WARNING, "InspectFailed", message)
             raise NotStarted(INVALID_NAME, message, retry=60.0) from None
-        present = self._images.status(image)
+        key = f"{uid(pod)}/{image}"
+        job = self._queue.find(f"{key}/{container['name']}")
+        if job is not None:
+            if not job.done.is_set():
+                raise Pulling
+            return self._over(key, image, job, asked)
+        try:
+            present = self._images.status(image)
+        except ImageFailure as e:
+            message = f'Failed to inspect image "{image}": {e}'
+            asked.record(WARNING, "InspectFailed", message)
+            raise NotStarted(INSPECT, message, retry=60.0) from None
         if present is not None and policy != "Always":
-            record(
-                NORMAL,
-                "Pulled",
-                f'Container image "{image}" already present on machine and can be accessed by the pod',
-            )
+            text = f'Container image "{image}" already present on machine and can be accessed by the pod'
+            asked.record(NORMAL, "Pulled", text)
             return present
         if policy == "Never":
             message = f'Container image "{image}" is not present with pull policy of Never'
-            record(WARNING, "ErrImageNeverPull", message)
+            asked.record(WARNING, "ErrImageNeverPull", message)
             raise NotStarted(NEVER_PULL, message, retry=60.0)
-        return self._pull(f"{uid(pod)}/{image}", image, record)
+        return self._pull(key, container["name"], image, asked)
 
-    def _pull(self, key: str, image: str, record: Record) -> ImageStatus:
+    def _pull(self, key: str, container: str, image: str, asked: Asked) -> ImageStatus:
         begun = self._clock.monotonic()
         wait = self._backoff.remaining_since_update(key, begun)
         if wait > 0:
             message = f'Back-off pulling image "{image}"'
             if key not in self._announced:
                 self._announced.add(key)
-                record(NORMAL, "BackOff", message)
-                record(WARNING, "Failed", f"Error: {PULL_BACK_OFF}")
-            raise NotStarted(PULL_BACK_OFF, f"{message}: {ERR_PULL}: {self._errors.get(key, '')}", retry=wait)
+                asked.record(NORMAL, "BackOff", message)
+                asked.record(WARNING, "Failed", f"Error: {PULL_BACK_OFF}")
+            raise NotStarted(PULL_BACK_OFF, f"{message}: {self._errors.get(key, ERR_PULL)}", retry=wait)
         self._announced.discard(key)
-        record(NORMAL, "Pulling", f'Pulling image "{image}"')
+        asked.record(NORMAL, "Pulling", f'Pulling image "{image}"')
+        if self._images.asks_registry(image):
+            found = asked.credentials()
+            self._queue.submit(f"{key}/{container}", lambda: self._images.pull(image, found), asked.tell)
+            raise Pulling
+        job = Job(lambda: self._images.pull(image), asked.tell, begun, begun)
         try:
-            pulled = self._images.pull(image)
+            job.result = job.run()
         except ImageFailure as e:
-            record(WARNING, "Failed", f'Failed to pull image "{image}": {e}')
-            record(WARNING, "Failed", f"Error: {ERR_PULL}")
-            now = self._clock.monotonic()
-            self._backoff.next(key, now, now)
-            self._errors[key] = str(e)
-            raise NotStarted(ERR_PULL, str(e), retry=SHOWN) from None
-        took = _milliseconds(self._clock.monotonic() - begun)
-        record(
-            NORMAL,
-            "Pulled",
-            f'Successfully pulled image "{image}" in {took} ({took} including waiting). Image size: {pulled.size} bytes.',
-        )
-        self._errors.pop(key, None)
-        return pulled
+            job.result = e
+        job.ended = self._clock.monotonic()
+        return self._over(key, image, job, asked)
+
+    def _over(self, key: str, image: str, job: Job, asked: Asked) -> ImageStatus:
+        """Tell how a pull ended. Raises NotStarted."""
+        if isinstance(job.result, ImageStatus):
+            took, waited = _milliseconds(job.ended - job.began), _milliseconds(job.ended - job.asked)
+            asked.record(
+                NORMAL,
+                "Pulled",
+                f'Successfully pulled image "{image}" in {took} ({waited} including waiting). '
+                f"Image size: {job.result.size} bytes.",
+            )
+            self._errors.pop(key, None)
+            return job.result
+        reason, message = ERR_PULL, str(job.result)
+        if isinstance(job.result, RegistryUnavailable):
+            reason = UNAVAILABLE
+            message = f"image pull failed for {image} because the registry is unavailable: {job.result}"
+        asked.record(WARNING, "Failed", f'Failed to pull image "{image}": {job.result}')
+        asked.record(WARNING, "Failed", f"Error: {reason}")
+        now = self._clock.monotonic()
+        self._backoff.next(key, now, now)
+        self._errors[key] = f"{reason}: {message}"
+        raise NotStarted(reason, message, retry=SHOWN)
 
     def forget(self, pod_uid: str) -> None:
         self._backoff.forget(pod_uid)
+        self._queue.forget(pod_uid)
         self._errors = {k: v for k, v in self._errors.items() if not k.startswith(pod_uid)}
         self._announced = {k for k in self._announced if not k.startswith(pod_uid)}
 

@@ -7,6 +7,7 @@ containers from the runtime, takes the step that `pod_worker` decides, and write
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
@@ -29,7 +30,7 @@ from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import Runtime
+from minikctl.runtime.interface import ImageStatus, Runtime
 from minikctl.util.clock import Clock, SystemClock
 
 log = logging.getLogger("kubelet")
@@ -84,11 +85,12 @@ class Kubelet:
         self.images = ImageManager(runtime.images, self.clock)
         self.backoff = BackOff()
         self.volumes = VolumeManager(self.client, self.clock)
-        self.probes = ProbeManager(runtime, self.clock, self._enqueue, self._tell)
-        self.hooks = Hooks(runtime, self.clock, self._enqueue, self._tell)
+        self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
+        self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
+        self._images: Sequence[ImageStatus] = ()
         kind = self.client.kind("pods")
         assert kind is not None
         self.pods = Informer(kind)
@@ -109,14 +111,14 @@ class Kubelet:
 
     def start(self) -> None:
         """Register the node, adopt what runs, and follow the node's pods."""
-        self.runtime.start(self._enqueue)
+        self.runtime.start(self.look_again)
         self.register()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
         for pod_uid in self.runtime.pod_uids():
             if pod_uid not in self.records:
-                self._enqueue(pod_uid)
+                self.look_again(pod_uid)
 
     def stop(self) -> None:
         """Let go of everything; containers run on."""
@@ -144,7 +146,8 @@ class Kubelet:
             record.pod, record.gone = pod, True
             self.queue.add(self._key(uid(pod)), _version(pod))
 
-    def _enqueue(self, pod_uid: str) -> None:
+    def look_again(self, pod_uid: str) -> None:
+        """Have a pod synced soon; from any thread."""
         self.queue.add(self._key(pod_uid))
 
     def _key(self, pod_uid: str) -> str:
@@ -201,6 +204,9 @@ class Kubelet:
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
         after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now)
+        if not self.runtime.simulated:
+            self._images = self.runtime.images.list()
+            after = {**after, "images": nodes.images(self._images)}
         if force or not nodes.same_status(before, after):
             node = {k: v for k, v in node.items() if k != "status"}
             meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
@@ -225,7 +231,17 @@ class Kubelet:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
+        self._look_at_images()
         self.usage.look(self.running_pods())
+
+    def _look_at_images(self) -> None:
+        """Report those that came and went."""
+        if self.runtime.simulated or self.runtime.images.list() == self._images:
+            return
+        try:
+            self.report_status()
+        except ApiError as e:
+            log.warning("%s: cannot report the images: %s", self.name, e.message)
 
     def running_pods(self) -> list[Obj]:
         return [record.pod for record in list(self.records.values())]

@@ -5,7 +5,7 @@ Source: Kubernetes concept "Nodes", "Leases"; kubelet `nodestatus/setters.go`, `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,10 +13,12 @@ from minikctl import KUBERNETES_VERSION
 from minikctl.api import quantity
 from minikctl.api.meta import Obj, find_condition, micro_timestamp, name, timestamp, uid
 from minikctl.kubelet.machine import Machine
+from minikctl.runtime.interface import ImageStatus
 
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS, LEASE_PERIOD, STATUS_PERIOD = 40, 10.0, 300.0
 READY_MESSAGE = "kubelet is posting ready status"
+MOST_IMAGES, MOST_IMAGE_NAMES = 50, 5
 _HEALTHY = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -35,6 +37,8 @@ class NodeConfig:
     max_pods: int = 110
     resources: Mapping[str, str] = field(default_factory=dict)
     """Quantities that the node has instead of the machine's: cpu, memory, …"""
+    reserved: Mapping[str, str] = field(default_factory=dict)
+    """Quantities that are kept for the system: allocatable is what is left."""
     taints: Sequence[Obj] = ()
     """What it registers with; later they are the cluster's."""
 
@@ -100,7 +104,7 @@ def node_status(
     return {
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
-        "allocatable": {**capacity, "ephemeral-storage": disk},
+        "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
         "conditions": conditions(before.get("conditions") or [], limits, now),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
@@ -120,6 +124,17 @@ def node_status(
             "architecture": machine.architecture,
         },
     }
+
+
+def _left(capacity: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str, str]:
+    """What the system leaves of each resource that it keeps something of."""
+    left = {}
+    for resource, kept in reserved.items():
+        if resource == "cpu":
+            left[resource] = f"{max(quantity.milli(capacity[resource]) - quantity.milli(kept), 0)}m"
+        else:
+            left[resource] = f"{max(quantity.value(capacity[resource]) - quantity.value(kept), 0) // 1024}Ki"
+    return left
 
 
 def conditions(before: list[Obj], limits: Sequence[str], now: datetime) -> list[Obj]:
@@ -143,6 +158,12 @@ def _condition(before: list[Obj], kind: str, status: str, reason: str, message: 
         "reason": reason,
         "message": message,
     }
+
+
+def images(found: Iterable[ImageStatus]) -> list[Obj]:
+    """The largest images of a node, as its status lists them. Source: kubelet `nodestatus/setters.go` (Images)."""
+    largest = sorted(found, key=lambda i: (-i.size, i.tags))[:MOST_IMAGES]
+    return [{"names": [i.ref, *i.tags][:MOST_IMAGE_NAMES], "sizeBytes": i.size} for i in largest]
 
 
 def same_status(one: Obj, other: Obj) -> bool:

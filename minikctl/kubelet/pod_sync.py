@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, resize
+from minikctl.kubelet import allotment, pod_worker, pull_secrets, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.images import NotStarted
+from minikctl.kubelet.images import Asked, NotStarted, Pulling
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
 from minikctl.kubelet.status import TERMINAL, View, pod_status
@@ -27,6 +27,7 @@ from minikctl.runtime.interface import (
     READY,
     ContainerConfig,
     ContainerStatus,
+    ImageStatus,
     Mount,
     PodState,
     RuntimeFailure,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 RETRY = 3.0
 """Seconds after which a start that the runtime refused is tried again."""
+PULL_CHECK = 10.0
+"""Seconds after which a pod whose image is on its way is looked at anyhow."""
 RESIZE_RETRY = 3.0
 ORPHAN_GRACE = 1.0
 
@@ -224,6 +227,8 @@ class PodSync:
             retry = e.retry or RETRY
             record.held[container] = (fingerprint, now + retry)
             return retry
+        except Pulling:
+            return PULL_CHECK
         record.waiting.pop(container, None)
         return None
 
@@ -231,7 +236,7 @@ class PodSync:
         pod, container = record.pod, start.spec["name"]
         state = self.runtime.pod_state(uid(pod))
         self._back_off(record, start, state.newest(container))
-        self.kubelet.images.ensure(pod, start.spec, lambda *what: self._container_event(pod, container, *what))
+        image = self._ensure_image(pod, start.spec)
         sandbox = state.sandbox
         assert sandbox is not None
         if self.runtime.simulated:
@@ -245,6 +250,7 @@ class PodSync:
                     self._facts(state),
                     lambda env: self._mounts(record, start, state, env),
                     (record.allotted or {}).get(container) or start.spec.get("resources") or {},
+                    image,
                 )
                 config = self._with_last_words(record, start, config)
             except ConfigError as e:
@@ -265,6 +271,19 @@ class PodSync:
             raise NotStarted("RunContainerError", str(e), retry=RETRY) from None
         self._container_event(pod, container, NORMAL, "Started", "Container started")
         self.kubelet.hooks.started(pod, start.spec, container_id)
+
+    def _ensure_image(self, pod: Obj, spec: Obj) -> ImageStatus:
+        """Raises NotStarted, Pulling."""
+
+        def warn(text: str) -> None:
+            self._event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
+
+        asked = Asked(
+            lambda *what: self._container_event(pod, spec["name"], *what),
+            lambda: pull_secrets.of_pod(self.kubelet.client, pod, warn),
+            lambda: self.kubelet.look_again(uid(pod)),
+        )
+        return self.kubelet.images.ensure(pod, spec, asked)
 
     def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
         """Hold back a container that failed, longer each time. Raises NotStarted."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from minikctl.api.meta import Obj, name, namespace, uid
 from minikctl.kubelet.environment import ConfigError
-from minikctl.runtime.interface import Security
+from minikctl.runtime.interface import ImageStatus, Security
 
 
-def security(pod: Obj, container: Obj) -> Security:
-    """Raises ConfigError: it is to run as anybody but root, and would be root."""
+def security(pod: Obj, container: Obj, image: ImageStatus | None = None) -> Security:
+    """Raises ConfigError: it is to run as anybody but root, and would be root, or nobody can tell."""
     shared, own = pod["spec"].get("securityContext") or {}, container.get("securityContext") or {}
 
     def setting(key: str) -> int | None:
@@ -19,13 +19,8 @@ def security(pod: Obj, container: Obj) -> Security:
         return None if found is None else int(found)
 
     user = setting("runAsUser")
-    if own.get("runAsNonRoot", shared.get("runAsNonRoot")) and not user:
+    if own.get("runAsNonRoot", shared.get("runAsNonRoot")) and (why := _is_root(user, image)):
         where = f'(pod: "{name(pod)}_{namespace(pod)}({uid(pod)})", container: {container["name"]})'
-        why = (
-            "container has runAsNonRoot and image will run as root"
-            if user is None
-            else ("container's runAsUser breaks non-root policy")
-        )
         raise ConfigError(f"{why} {where}")
     groups = list(shared.get("supplementalGroups") or [])
     if shared.get("fsGroup") is not None:
@@ -42,6 +37,18 @@ def security(pod: Obj, container: Obj) -> Security:
         add_capabilities=_names(changes.get("add")),
         drop_capabilities=_names(changes.get("drop")),
     )
+
+
+def _is_root(user: int | None, image: ImageStatus | None) -> str:
+    """What speaks against a container that must not run as root; `user` is what its pod says."""
+    if user is not None:
+        return "" if user else "container's runAsUser breaks non-root policy"
+    if image is None or image.uid == 0:
+        return "container has runAsNonRoot and image will run as root"
+    if image.uid is None:
+        shown = f"image has non-numeric user ({image.username}), cannot verify user is non-root"
+        return f"container has runAsNonRoot and {shown}"
+    return ""
 
 
 def _names(listed: list[str] | None) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from minikctl.api.meta import Obj, uid
@@ -81,7 +82,8 @@ def mounts(spec: Obj, found: Mapping[str, Mounted], env: Mapping[str, str]) -> t
             raise ConfigError(f'cannot find volume "{mount["name"]}" to mount into container "{spec["name"]}"')
         path = _sub_path(spec, mount, mounted, env)
         read_only = mounted.read_only or bool(mount.get("readOnly"))
-        out.append(Mount(str(path), mount["mountPath"], read_only, mount["name"]))
+        within = "" if path == mounted.path else os.path.realpath(mounted.path)
+        out.append(Mount(str(path), mount["mountPath"], read_only, mount["name"], within))
     return tuple(out)
 
 
@@ -102,9 +104,30 @@ def _sub_path(spec: Obj, mount: Obj, mounted: Mounted, env: Mapping[str, str]) -
     if not real.is_relative_to(base):
         raise failed
     try:
-        if not real.exists():
-            real.mkdir(parents=True)
-            real.chmod(base.stat().st_mode & 0o7777)
+        make_beneath(base, real.relative_to(base).parts)
     except OSError:
         raise failed from None
     return real
+
+
+def make_beneath(base: Path, parts: Sequence[str]) -> None:
+    """Make the folders that are missing on the way to a part of a volume. Follows no symbolic link: somebody may be
+    turning one around just now. Raises OSError."""
+    here = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    mode = os.fstat(here).st_mode & 0o7777
+    try:
+        for part in parts:
+            is_new = True
+            try:
+                os.mkdir(part, dir_fd=here)
+            except FileExistsError:
+                is_new = False
+            if not is_new and not stat.S_ISDIR(os.stat(part, dir_fd=here, follow_symlinks=False).st_mode):
+                return  # a file: what is to be mounted, or no way on, which the mount finds out
+            there = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            os.close(here)
+            here = there
+            if is_new:
+                os.fchmod(here, mode)
+    finally:
+        os.close(here)

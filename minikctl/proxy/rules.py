@@ -314,13 +314,13 @@ class Together:
 
 
 def together(targets: Iterable[Target], node_addresses: Iterable[str] = ()) -> Together:
-    """Give every address to one target: cluster IPs and node ports are unique already; externalIPs, hostPorts and a
-    load balancer's addresses are not. Who stands first in the order of names has it."""
+    """Give every address to one target. Cluster IPs and node ports should be unique already; externalIPs, hostPorts and
+    a load balancer's addresses are not. Who stands first in the order of names has it, Services before pods."""
     result = Together()
     taken: dict[tuple[bool, str, str, int], Key] = {}
     node_ips = list(node_addresses)
 
-    def keep(target: Target, inside: bool, wanted: tuple[Address, ...]) -> tuple[Address, ...]:
+    def keep(target: Target, inside: bool, wanted: Iterable[Address]) -> tuple[Address, ...]:
         kept = []
         for ip, port in wanted:
             holder = taken.setdefault((inside, ip, target.protocol, port), target.key)
@@ -330,16 +330,23 @@ def together(targets: Iterable[Target], node_addresses: Iterable[str] = ()) -> T
                 result.clashes.append(Clash(target.key, ip, port, target.protocol, holder))
         return tuple(kept)
 
-    for target in sorted(targets, key=lambda t: (t.key[0] != "Service", t.key)):
-        if target.node_port:
-            for ip in node_ips:
-                taken.setdefault((True, ip, target.protocol, target.node_port), target.key)
-            taken.setdefault((False, LOOPBACK, target.protocol, target.node_port), target.key)
-        keep(target, True, target.cluster_fronts)
-        fronts, host_fronts = keep(target, True, target.fronts), keep(target, False, target.host_fronts)
-        if (fronts, host_fronts) != (target.fronts, target.host_fronts):
-            target = replace(target, fronts=fronts, host_fronts=host_fronts)
-        result.targets[target.key] = target
+    ordered = sorted(targets, key=lambda t: (t.key[0] != "Service", t.key))
+    refused = set()
+    for target in (t for t in ordered if t.node_port):
+        if not keep(target, False, [(LOOPBACK, target.node_port)]):
+            refused.add(target.key)
+            continue
+        for ip in node_ips:
+            taken.setdefault((True, ip, target.protocol, target.node_port), target.key)
+    for target in ordered:
+        kept = replace(
+            target,
+            cluster_fronts=keep(target, True, target.cluster_fronts),
+            fronts=keep(target, True, target.fronts),
+            host_fronts=keep(target, False, target.host_fronts),
+            node_port=0 if target.key in refused else target.node_port,
+        )
+        result.targets[target.key] = target if kept == target else kept
     return result
 
 

@@ -101,6 +101,8 @@ class Mount:
     container_path: str
     read_only: bool = False
     volume: str = ""
+    beneath: str = ""
+    """The folder that host_path is a part of and must not lead out of, whatever others do in it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

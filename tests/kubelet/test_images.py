@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minikctl.kubelet.images import ImageManager, NotStarted
+from minikctl.kubelet.images import Asked, ImageManager, NotStarted
 from minikctl.runtime.interface import ImageFailure, ImageStatus
 from minikctl.runtime.reference import parse
 from minikctl.util.clock import FakeClock
@@ -33,7 +33,7 @@ class Registry:
 def ensure(manager, image, policy="IfNotPresent"):
     said = []
     try:
-        manager.ensure(pod(), container(image=image, imagePullPolicy=policy), lambda *what: said.append(what))
+        manager.ensure(pod(), container(image=image, imagePullPolicy=policy), Asked(lambda *what: said.append(what)))
     except NotStarted as e:
         return e, said
     return None, said

@@ -216,3 +216,18 @@ def test_nodes() -> None:
         },
     }
     assert nodes_of([node, {"metadata": {"name": "n2"}}]) == {"n1": NODES["n1"], "n2": Node()}
+
+
+def test_even_addresses_that_should_be_unique_belong_to_one() -> None:
+    """Somebody has edited files by hand."""
+    more = {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30080}]}
+    both = [t for name in ("b", "a") for t in targets_of(service(name, **more), [], NODES)]
+    found = together(both, ["172.18.0.2"])
+    assert [(k[2], t.node_port, t.cluster_fronts) for k, t in found.targets.items()] == [
+        ("a", 30080, (("10.96.0.7", 80),)),
+        ("b", 0, ()),
+    ]
+    assert {(c.loser[2], c.address, c.port) for c in found.clashes} == {
+        ("b", "127.0.0.1", 30080),
+        ("b", "10.96.0.7", 80),
+    }

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 NOBODY = 65534
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may reach, whatever other tests do to pytest's own at the same time."""
+    folder = Path(tempfile.mkdtemp(prefix="minikctl-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:

@@ -86,6 +86,7 @@ def _client(source: Obj | None) -> Hop:
 class _Tracer:
     def __init__(self, facts: Facts, source: Obj | None):
         self.facts, self.source = facts, source
+        self._behind_ingress = False
         self.policies: Compiled = compile_policies(
             facts.policies, facts.pods, facts.namespaces, [dns_peer("172.18.0.1")]
         )
@@ -112,7 +113,8 @@ class _Tracer:
                     if self.facts.ingresses and (known or self._catch_all(wanted))
                     else _outside(wanted)
                 )
-        if not service:
+        qualified = wanted.is_service or wanted.host.endswith((".svc", ".cluster.local"))
+        if not service or ("." in host and not qualified and not self._has_namespace(space)):
             return _outside(wanted)
         return self._no_service(wanted, service, space)
 
@@ -220,9 +222,8 @@ class _Tracer:
             return hop
         port = target.get("port") or {}
         words = Wanted(target["name"], str(port.get("name") or port.get("number") or ""), "", wanted.path)
-        source, self.source = self.source, None  # the Ingress controller connects, not the client
+        self.source, self._behind_ingress = None, True  # the Ingress controller connects from now on
         hop.below.append(self.service(service, words))
-        self.source = source
         return hop
 
     # ------------------------------------------------------------------ Service
@@ -331,10 +332,10 @@ class _Tracer:
             return hop
         denied = self._denied(address, number, protocol)
         if denied:
-            hop.reason, hop.message = "PolicyDenies", f"{denied} to {shown} of pod {namespace(pod)}/{name(pod)}"
+            hop.reason, hop.message = "PolicyDenies", f"{denied} connect to {shown} of pod {namespace(pod)}/{name(pod)}"
         elif protocol == "TCP" and attempt and self.facts.listens(pod, number) is False:
             hop.reason, hop.message = self._not_listening(pod, number)
-        elif self.source is None and address in self.policies.ingress:
+        elif self.source is None and not self._behind_ingress and address in self.policies.ingress:
             names = ", ".join(self.policies.ingress[address].policies)
             hop.note = f"NetworkPolicy {names} limits who may connect: --from POD tells"
         return hop

@@ -1,6 +1,7 @@
-"""Base images: what runs in them are the programs of the host."""
+"""Base images: what runs in them are the programs of the host, and small ones of ours for what it lacks."""
 
 from minikctl.runtime.images import MIB, Image, docker
+from minikctl.runtime.images._applets import programs
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
 IMAGES = (
@@ -8,12 +9,14 @@ IMAGES = (
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
+        programs=programs(always=("nslookup",)),
         size=4 * MIB,
     ),
     Image(
         names=docker("alpine"),
         tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
         cmd=("/bin/sh",),
+        programs=programs(always=("nslookup",)),
         size=8 * MIB,
     ),
     Image(
@@ -36,6 +39,7 @@ IMAGES = (
         names=("docker.io/radial/busyboxplus",),
         tags=r"curl|git|base|latest",
         cmd=("/bin/sh",),
+        programs=programs(),
         size=13 * MIB,
     ),
     Image(

@@ -10,7 +10,8 @@ What was loaded or built here is newer than what any registry has: the pull poli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,15 @@ class NodeImages(ProcessImages):
         from minikctl.runtime.oci.removal import remove
 
         remove(self._state_dir, [str(reference)])
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """No image is taken away as long as this is held."""
+        if not self._store.exists:
+            yield
+            return
+        with self._store.adding():
+            yield
 
     def unpacked(self, image: str) -> Unpacked | None:
         """A real image ready for containers; None when it is none. Raises ImageFailure."""

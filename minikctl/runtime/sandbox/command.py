@@ -17,6 +17,10 @@ CAPABILITIES = (
 """What containers have by default, in Docker as in containerd; but not MKNOD, since nothing here keeps a container from
 opening a device that it makes."""
 
+KERNEL = ("/proc/sys", "/proc/fs")
+FIRST_OPENED = 20
+"""From this number on descriptors are those of parts of volumes."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -48,9 +52,12 @@ def arguments(box: Box) -> list[str]:
     ]
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
+    opened = descriptors(box.mounts)
     places = ((box.layout.destination(m.container_path), m) for m in box.mounts)
     for place, mount in sorted(places, key=lambda found: found[0].count("/")):
-        words += ["--ro-bind" if mount.read_only else "--bind", mount.host_path, place]
+        bind = "--ro-bind" if mount.read_only else "--bind"
+        source = [f"{bind}-fd", str(opened[mount])] if mount in opened else [bind, mount.host_path]
+        words += [*source, place]
     if box.new_folder:
         words += ["--dir", box.new_folder]
     if security.read_only_root:  # last: what is mounted needs places to be mounted at
@@ -66,6 +73,19 @@ def arguments(box: Box) -> list[str]:
     return [*words, "--chdir", box.working_dir]
 
 
+def descriptors(mounts: Iterable[Mount]) -> dict[Mount, int]:
+    """The mounts whose source is opened beforehand, and as which descriptor."""
+    return {mount: FIRST_OPENED + i for i, mount in enumerate(m for m in mounts if m.beneath)}
+
+
+def beneath(mounts: Iterable[Mount]) -> bytes:
+    """What `beneath.py` is to open."""
+    fields = []
+    for mount, number in descriptors(mounts).items():
+        fields += [str(number), mount.beneath, os.path.relpath(mount.host_path, mount.beneath)]
+    return b"".join(os.fsencode(field) + b"\0" for field in fields)
+
+
 def _root(box: Box) -> Iterable[str]:
     layout = box.layout
     words = ["--bind", str(layout.root), "/"] if layout.image is None else []
@@ -74,6 +94,8 @@ def _root(box: Box) -> Iterable[str]:
         words += ["--overlay", str(layout.upper(place)), str(layout.work(place)), place]
     words += bwrap.links() if layout.host_tools else ()
     words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--ro-bind", "/sys", "/sys"]
+    if not box.security.privileged:  # the kernel's settings are the host's; bubblewrap takes root's for unwritable
+        words += [w for place in KERNEL for w in ("--ro-bind-try", place, place)]
     for source, place in box.visible:
         words += ["--ro-bind", source, place]
     return words

@@ -12,7 +12,8 @@ from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
-from minikctl.runtime.sandbox import bwrap, command, tools
+from minikctl.runtime.process.launch import python
+from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
 
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
@@ -33,7 +34,10 @@ class SandboxContainer(Container):
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=False)
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), bwrap.program(), "--args", "9", "--"]
+        parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
+        opening = parts if any(m.beneath for m in self.config.mounts) else []
+        box = [*opening, bwrap.program(), "--args", "9", "--"]
+        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), *box]
         terminal = TAKE_TERMINAL if self.config.tty else ()
         terminal, limits = self._in_image(terminal), self._in_image(limits)
         return (

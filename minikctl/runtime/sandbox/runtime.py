@@ -34,7 +34,7 @@ from minikctl.runtime.process.launch import (
     words_of,
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
-from minikctl.runtime.sandbox import command, seccomp, tools, tree
+from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
 from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import compact
@@ -99,18 +99,23 @@ class SandboxRuntime(ProcessRuntime):
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)
+        if parts := command.beneath(config.mounts):
+            (folder.path / beneath.PLACE).write_bytes(parts)
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run
 
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
-        etc, found = tree.make_etc(self._etc), self.images.unpacked(config.image)
+        etc = tree.make_etc(self._etc)
+        with self.images.kept():  # until it is noted that this container needs it
+            found = self.images.unpacked(config.image)
+            if found is not None:
+                note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
+                atomic_write(folder.path / IMAGE_FILE, compact(note))
         if found is None:
             image, status = self.images.emulated(config.image)
             return tree.Layout(folder.path, etc), image, status, "/" if config.security.user else "/root"
-        note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
-        atomic_write(folder.path / IMAGE_FILE, compact(note))
         home = found.settings.env.get("HOME") or unpacked.identity(found, config.security, etc)[1]
         return self._layout(folder.path), found.settings, found.status, home
 

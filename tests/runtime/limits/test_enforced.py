@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource  # noqa: F401 - nobody may not read the interpreter of the tests
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range, kill
 from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.runtime import SandboxRuntime
 from tests.runtime.conftest import Node, processes_of, until
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 MIB = 1 << 20
 EAT = "import time\nkept = []\nfor _ in range(100): kept.append(b'x' * (4 << 20)); time.sleep(0.02)\ntime.sleep(600)"
@@ -133,21 +134,22 @@ def test_groups_end_with_their_container(node: Node) -> None:
 # ---------------------------------------------------------------------- without control groups
 
 
-def watched(tmp_path: Path, check: Callable[[Node], None]) -> None:
+def watched(check: Callable[[Node], None]) -> None:
     """As an ordinary user, who has no groups."""
 
     def run() -> None:
         os.environ[probe.OFF] = "off"
-        node = open_node(tmp_path / "state", not bwrap.probe(tmp_path / "probe"))
+        node = open_node(folder / "state", not bwrap.probe(folder / "probe"))
         try:
             check(node)
         finally:
             close(node)
 
-    as_ordinary_user(tmp_path, run)
+    with open_folder() as folder:
+        as_ordinary_user(folder, run)
 
 
-def test_memory_is_watched(tmp_path: Path) -> None:
+def test_memory_is_watched() -> None:
     def check(node: Node) -> None:
         assert any("memory limits are enforced by looking" in text for text in node.runtime.limitations())
         greedy = node.run("sh", "-c", KEEP, resources=Resources(memory_limit=48 * MIB))
@@ -156,16 +158,16 @@ def test_memory_is_watched(tmp_path: Path) -> None:
         assert (ended.exit_code, ended.reason) == (137, "OOMKilled")
         assert node.status(modest).is_running
 
-    watched(tmp_path, check)
+    watched(check)
 
 
-def test_a_bigger_limit_is_watched(tmp_path: Path) -> None:
+def test_a_bigger_limit_is_watched() -> None:
     def check(node: Node) -> None:
         container = node.run("sh", "-c", KEEP, resources=Resources(memory_limit=1 << 40))
         node.runtime.update_resources(container, Resources(memory_limit=30 * MIB))
         assert node.ended(container).reason == "OOMKilled", node.log(container)
 
-    watched(tmp_path, check)
+    watched(check)
 
 
 def test_watching_keeps_to_its_share() -> None:

@@ -13,7 +13,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-BUSYBOX = shutil.which("busybox") or ""
+from minikctl.runtime.sandbox import tools
+
+
+def _static(program: str) -> str:
+    """The program, if it runs by itself."""
+    try:
+        tools.interpreter(Path(program))
+    except OSError:
+        return program if Path(program).is_file() else ""
+    return ""
+
+
+BUSYBOX = _static(shutil.which("busybox") or "")
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 

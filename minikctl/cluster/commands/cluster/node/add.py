@@ -43,16 +43,17 @@ def run(call: Invocation) -> None:
 def settings(call: Invocation) -> dict[str, Any]:
     """What was given, as cluster.json keeps it. Raises UsageError."""
     flags = call.flags
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = _preset(flags.preset, flags.zone) if flags.preset else {}
     for resource in ("cpu", "memory"):
         if text := flags.get(resource):
             found[resource] = _quantity(resource, text)
+            found.pop("reserved", None)
     if flags.changed("pods"):
         if flags.pods < 0:
             raise UsageError("--pods must not be negative")
         found["pods"] = flags.pods
     if flags.labels:
-        found["labels"] = labels(flags.labels)
+        found["labels"] = {**found.get("labels", {}), **labels(flags.labels)}
     if flags.taints:
         found["taints"] = [taint(text) for text in flags.taints.split(",")]
     if flags.zone:
@@ -60,6 +61,14 @@ def settings(call: Invocation) -> dict[str, Any]:
     if flags.changed("simulated"):
         found["simulated"] = flags.simulated
     return found
+
+
+def _preset(name: str, zone: str) -> dict[str, Any]:
+    from minikctl.cluster.presets import PRESETS
+
+    if name not in PRESETS:
+        raise UsageError(f"no preset is called {name!r}; `minikctl cluster node presets` lists them")
+    return PRESETS[name].settings(zone)
 
 
 def _quantity(resource: str, text: str) -> str:
@@ -97,11 +106,12 @@ def taint(text: str) -> dict[str, str]:
 COMMAND = Command(
     name="add",
     summary="Add a node to the local cluster",
-    use="cluster node add [NAME] [--cpu N] [--memory N] [--pods N] [--labels k=v] [--taints k=v:Effect] [--zone ZONE]",
+    use="cluster node add [NAME] [--preset NAME] [--cpu N] [--memory N] [--pods N] [--labels k=v] [--taints k=v:Effect] [--zone ZONE]",
     options=(
         Option("count", INT, default=1, help="How many, with names chosen here: node-4, node-5, …"),
         Option("cpu", STRING, help="How many cores it says that it has (4, 500m). Default: the machine's."),
         Option("memory", STRING, help="How much memory it says that it has (8Gi). Default: the machine's."),
+        Option("preset", STRING, help="A machine of a managed cloud (t3.medium, e2-standard-2, Standard_B2s)."),
         Option("pods", INT, default=110, help="How many pods it takes at the most."),
         Option("labels", STRING, help="Labels: key=value,key=value."),
         Option("taints", STRING, help="Taints: key=value:Effect,key:Effect."),
@@ -110,6 +120,7 @@ COMMAND = Command(
     ),
     examples=(
         ("Add a node", "minikctl cluster node add"),
+        ("Add one like a small machine of AWS: 11 pods", "minikctl cluster node add --preset t3.small"),
         ("Add one for special work", "minikctl cluster node add gpu-1 --labels gpu=yes --taints gpu=yes:NoSchedule"),
         (
             "Add ten small simulated ones in a zone",
