@@ -7,7 +7,6 @@ containers from the runtime, takes the step that `pod_worker` decides, and write
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
@@ -30,10 +29,12 @@ from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import ImageStatus, Runtime
+from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 
 log = logging.getLogger("kubelet")
+LATE_SECONDS = 30.0
+"""Between two heartbeats: this process was stopped for a while, and may have been given up."""
 MIRROR = "kubernetes.io/config.mirror"
 
 
@@ -90,7 +91,7 @@ class Kubelet:
         self.usage = Usage(runtime, self.clock)
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
-        self._images: Sequence[ImageStatus] = ()
+        self._beaten = self.clock.monotonic()
         kind = self.client.kind("pods")
         assert kind is not None
         self.pods = Informer(kind)
@@ -193,8 +194,8 @@ class Kubelet:
             changed = nodes.registered_again(self._node, self.config, self.machine)
             if changed is not None:
                 self._node = self.client.update("nodes", changed)
+        self.renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report_status(force=True)
-        self.renew_lease()
         self._node_event("Starting", "Starting kubelet.")
         self._node_event("NodeReady", f"Node {self.name} status is now: NodeReady")
 
@@ -205,8 +206,7 @@ class Kubelet:
         limits, now = self.runtime.limitations(), self.clock.now()
         after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now)
         if not self.runtime.simulated:
-            self._images = self.runtime.images.list()
-            after = {**after, "images": nodes.images(self._images)}
+            after = {**after, "images": nodes.images(self.runtime.images.list())}
         if force or not nodes.same_status(before, after):
             node = {k: v for k, v in node.items() if k != "status"}
             meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
@@ -226,22 +226,22 @@ class Kubelet:
             self.client.create("leases", wanted, nodes.LEASE_NAMESPACE)
 
     def heartbeat(self) -> None:
-        """Renew the lease; when somebody deleted the Node, register again. Look at what the containers use."""
+        """Renew the lease. See that the Node says what is so: somebody may have given this one up. Look at what the
+        containers use."""
+        late, self._beaten = self.clock.monotonic() - self._beaten > LATE_SECONDS, self.clock.monotonic()
         try:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
-        self._look_at_images()
+        if late or not self.runtime.simulated:
+            self._look_at_node()
         self.usage.look(self.running_pods())
 
-    def _look_at_images(self) -> None:
-        """Report those that came and went."""
-        if self.runtime.simulated or self.runtime.images.list() == self._images:
-            return
+    def _look_at_node(self) -> None:
         try:
             self.report_status()
         except ApiError as e:
-            log.warning("%s: cannot report the images: %s", self.name, e.message)
+            log.warning("%s: cannot report the node's status: %s", self.name, e.message)
 
     def running_pods(self) -> list[Obj]:
         return [record.pod for record in list(self.records.values())]

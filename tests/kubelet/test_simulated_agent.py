@@ -174,3 +174,13 @@ def test_an_ephemeral_container_runs_beside_the_others(live, agent):
     until(lambda: "running" in fetch(live, "web")["status"]["ephemeralContainerStatuses"][0]["state"])
     assert statuses[0]["name"] == "debug"
     assert condition_is(fetch(live, "web"), "Ready")
+
+
+def test_a_node_that_was_given_up_says_that_it_is_there(live, agent):
+    kubelet = agent.kubelets["node-1"]
+    node = live.client.get("nodes", "node-1")
+    gone = [{**c, "status": "Unknown"} for c in node["status"]["conditions"]]
+    live.client.update("nodes", {**node, "status": {**node["status"], "conditions": gone}}, subresource="status")
+    kubelet._beaten -= 60  # this process was stopped meanwhile
+    kubelet.heartbeat()
+    assert condition_is(live.client.get("nodes", "node-1"), "Ready")
