@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+NETWORK = ("network", "proxy", "proxy-host")
+"""The processes of the cluster network."""
 POD = {"spec": {"containers": [{"name": "c", "image": "nginx"}]}}
 
 
@@ -246,7 +248,11 @@ def memory() -> Iterator[Figure]:
 
 def _together(components: list[dict[str, Any]], when: str, goal: str = "") -> Iterator[Figure]:
     """What the processes have of memory; what they share, being forked, is counted each time in the first figure."""
-    each = {c["name"]: _memory(c["pid"]) for c in components}
+    network = {c["name"]: _memory(c["pid"]) for c in components if c["name"] in NETWORK}
+    if network:
+        shown = ", ".join(f"{name} {r:.0f} (own {p:.0f})" for name, (r, p) in network.items())
+        yield Figure(f"… of the network's processes {when}", shown)
+    each = {c["name"]: _memory(c["pid"]) for c in components if c["name"] not in NETWORK}
     resident, private = sum(r for r, _ in each.values()), sum(p for _, p in each.values())
     shared = max(r - p for r, p in each.values())
     shown = ", ".join(f"{name} {r:.0f}" for name, (r, _) in each.items())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import api_server, measure, scale
+from bench import api_server, ingress, measure, names, pods, scale, services
 
-ALL = (*measure.ALL, *scale.ALL, *api_server.ALL)
+ALL = (*measure.ALL, *scale.ALL, *api_server.ALL, *services.ALL, *ingress.ALL, *names.ALL, *pods.ALL)
 
 
 def main(words: list[str]) -> int:

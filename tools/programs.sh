@@ -17,6 +17,7 @@ skopeo skopeo
 zstd zstd
 redis-server redis-server
 nginx nginx-light
+chromium-headless-shell chromium-headless-shell
 "
 PATH=$PATH:/usr/sbin:/sbin
 missing=$(echo "$programs" | while read -r program package; do

@@ -195,11 +195,12 @@ def validate_annotations(values: object, field: str) -> list[FieldError]:
     return errors
 
 
-def validate_finalizers(values: list[str], field: str) -> list[FieldError]:
+def validate_finalizers(values: list[str], field: str, *, custom: bool = False) -> list[FieldError]:
+    """custom: of a custom resource, where a name without a domain is only warned about."""
     errors = []
     for i, text in enumerate(values):
         errors += [field_invalid(f"{field}[{i}]", text, m) for m in qualified_name(text)]
-        if not errors and "/" not in text and text not in _STANDARD_FINALIZERS:
+        if not custom and not errors and "/" not in text and text not in _STANDARD_FINALIZERS:
             errors.append(
                 field_invalid(
                     f"{field}[{i}]", text, "name is neither a standard finalizer name nor is it fully qualified"

@@ -72,7 +72,7 @@ def validate(obj: Obj, kind: Kind) -> list[FieldError]:
     errors += validate_labels(metadata.get("labels"), "metadata.labels")
     errors += validate_annotations(metadata.get("annotations"), "metadata.annotations")
     errors += validate_owner_references(metadata.get("ownerReferences") or [], "metadata.ownerReferences")
-    errors += validate_finalizers(metadata.get("finalizers") or [], "metadata.finalizers")
+    errors += validate_finalizers(metadata.get("finalizers") or [], "metadata.finalizers", custom=not kind.type)
     return errors
 
 

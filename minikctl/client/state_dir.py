@@ -56,6 +56,8 @@ class Cluster:
     """Seconds that differ from Kubernetes' own: {lease_duration, renew_deadline, retry_period}."""
     autoscaler: dict[str, Any] = field(default_factory=dict)
     """{groups: {NAME: {min, max, node: as in `added`}}, settings: {…}}; see cluster/autoscaler."""
+    addons: list[str] = field(default_factory=list)
+    """What runs beyond an ordinary cluster: `gitops`."""
 
     @property
     def server(self) -> str:

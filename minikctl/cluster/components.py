@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minikctl.client.informer import InformerFactory
     from minikctl.client.local import LocalClient
     from minikctl.cluster.network import NetworkSocket
+    from minikctl.cluster.pod_door import Accept
     from minikctl.proxy.host import HostSide
 
 log = logging.getLogger("cluster")
@@ -67,7 +68,7 @@ def run(
         from minikctl.apiserver.http import process
 
         with _announced(component, state_dir, cluster):
-            process.run(state_dir, listener, fsync=cluster.fsync)
+            process.run(state_dir, listener, fsync=cluster.fsync, also=_door(component, state_dir, cluster))
         return 0
     listener.close()
     if component.name == layout.PROXY_HOST:
@@ -84,6 +85,10 @@ def run(
         from minikctl.cluster.autoscaler import loop
 
         loop.run(state_dir, cluster)
+    elif component.role == layout.GITOPS:
+        from minikctl.cluster.gitops import process as gitops
+
+        gitops.run(state_dir, cluster)
     else:
         from minikctl.cluster.nodes import config
         from minikctl.kubelet.agent import run_agent
@@ -110,6 +115,18 @@ def _dns(client: Client, host: HostSide, address: str, host_address: str) -> Cal
         return host.new_socket("udp" if kind == socket.SOCK_DGRAM else "tcp")
 
     return component.start(client, address, host_address=host_address, host_socket=host_socket)
+
+
+def _door(component: Component, state_dir: Path, cluster: Cluster) -> Callable[[Accept], None]:
+    """Where pods find the API server."""
+
+    def open_door(accept: Accept) -> None:
+        if component.network:
+            from minikctl.cluster.pod_door import open_to_pods
+
+            open_to_pods(state_dir, cluster.port, accept)
+
+    return open_door
 
 
 def _follow_parent(pipe: int) -> None:

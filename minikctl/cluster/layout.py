@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minikctl.client.state_dir import Cluster
@@ -14,6 +14,8 @@ API_SERVER = "apiserver"
 CONTROLLER_MANAGER = "controller-manager"
 SCHEDULER = "scheduler"
 """A process of its own with several control planes only; with one, the controller manager runs it."""
+GITOPS = "gitops"
+"""While this addon is enabled."""
 AUTOSCALER = "cluster-autoscaler"
 """While there are node groups."""
 PROXY = "proxy"
@@ -33,6 +35,9 @@ class Component:
     simulated: bool = False
     plane: int = 0
     """Of which of several control planes it is a part; 0 when there is one, or none is meant."""
+
+    network: bool = False
+    """Pods have a network of their own, in which it is to be found, too."""
 
     @property
     def role(self) -> str:
@@ -61,9 +66,11 @@ def components(cluster: Cluster, *, network: bool = False, demanded: Collection[
         agents.append(Component(f"{KUBELET}-{SIMULATED}", simulated, True))
     first = [Component(NETWORK)] if network else []
     scaling = [Component(AUTOSCALER)] if cluster.autoscaler.get("groups") else []
+    addons = [Component(GITOPS)] if GITOPS in cluster.addons else []
     proxy = [Component(PROXY_HOST), Component(PROXY)] if network or PROXY in demanded else []
     ingress = [Component(INGRESS)] if INGRESS in demanded else []
-    return [*first, *control_plane(cluster.controlPlanes), *scaling, *agents, *proxy, *ingress]
+    plane = [replace(c, network=network and c.role == API_SERVER) for c in control_plane(cluster.controlPlanes)]
+    return [*first, *plane, *scaling, *addons, *agents, *proxy, *ingress]
 
 
 def control_plane(count: int) -> list[Component]:

@@ -1,8 +1,8 @@
 """node-controller: notices nodes whose kubelet has fallen silent, and taints nodes by their conditions.
 
-A kubelet renews its node's Lease every 10 seconds. When this controller has seen no renewal for 40 seconds, nor a status, the node's
-conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything there. The kubelet
-sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
+A kubelet renews its node's Lease every 10 seconds. When this controller has seen neither a renewal nor a status for 40
+seconds, the node's conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything
+there. The kubelet sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
 gets the full 40 seconds.
 
 Every condition that is not as it should be becomes a NoSchedule taint; a node that is not ready or cannot be reached

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from minikctl.api.meta import Obj, Objects
@@ -26,6 +26,7 @@ class Snapshot:
     unavailable: Callable[[int, bool], str] = lambda _port, _secure: ""
     addresses: list[str] = field(default_factory=lambda: ["127.0.0.1"])
     certificate: ReadCertificate = read_certificate
+    ports: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,7 +45,7 @@ def compile_table(there: Snapshot) -> Compiled:
     services = Services(there.service, there.slices)
     ours = ingresses.collect(there.ingresses, there.classes, services, there.secret, there.certificate)
     theirs = gateways.collect(
-        there.gateways, services, there.secret, there.unavailable, there.addresses, there.certificate
+        there.gateways, services, there.secret, there.unavailable, there.addresses, there.certificate, there.ports
     )
     table = Table(
         ours.hosts,

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from minikctl.api.errors import ApiError
+from minikctl.api.ingress_rules import CLASS_NAME
 from minikctl.api.meta import Obj, Objects, generation, labels_of, name, namespace, timestamp, uid
 from minikctl.client import Client, reacting_to
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.ingress.compiling import Compiled, Snapshot, compile_table
 from minikctl.ingress.gateways import GatewayObjects
-from minikctl.ingress.ingresses import CLASS_NAME, read_certificate
+from minikctl.ingress.ingresses import read_certificate
 from minikctl.ingress.model import Certificate, Table
 from minikctl.util.clock import Clock, SystemClock
 
@@ -188,6 +189,7 @@ class IngressController:
             self.serving.unavailable,
             self.serving.addresses(),
             self._certificate,
+            self.serving.ports(),
         )
 
     def _certificate(self, secret: Obj | None, origin: str) -> Certificate:
@@ -231,7 +233,9 @@ class IngressController:
             return
         ports = self.serving.ports()
         wanted = [80, *([443] if (ingress.get("spec") or {}).get("tls") else [])]
-        odd = [{"port": ports[p], "protocol": "TCP"} for p in wanted if ports.get(p, p) != p]
+        odd = [{"port": ports.get(p, p), "protocol": "TCP"} for p in wanted]
+        if all(ports.get(p, p) == p for p in wanted):
+            odd = []
         points = [{"ip": a, **({"ports": odd} if odd else {})} for a in self.serving.addresses()]
         if ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") == points:
             return

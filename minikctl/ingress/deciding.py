@@ -11,10 +11,10 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
+from minikctl.api.ingress_rules import REGEX
 from minikctl.ingress import basic_auth
 from minikctl.ingress.model import (
     NO_CHANGE,
-    REGEX,
     Answer,
     Backend,
     Canary,

@@ -5,7 +5,8 @@ Source: Gateway API v1 (GatewaySpec, Listener, CommonRouteSpec, ReferenceGrantSp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from minikctl.api.meta import Obj, Objects, generation, key, labels_of, name, namespace
@@ -16,6 +17,7 @@ from minikctl.ingress.ingresses import ReadCertificate, Secrets, read_certificat
 from minikctl.ingress.matching import gateway_order
 from minikctl.ingress.model import Certificate, Listener, Route
 
+log = logging.getLogger("ingress")
 CONTROLLER = "minikctl.io/gateway-controller"
 _KINDS = ({"group": GROUP, "kind": "HTTPRoute"},)
 _SECURE = {"HTTP": False, "HTTPS": True}
@@ -81,8 +83,10 @@ def collect(
     unavailable: Callable[[int, bool], str],
     addresses: list[str],
     read: ReadCertificate = read_certificate,
+    really: Mapping[int, int] | None = None,
 ) -> Collected:
-    """`unavailable(port, secure)`: why a port cannot be listened on, "" when it can. `addresses`: where we listen."""
+    """`unavailable(port, secure)`: why a port cannot be listened on, "" when it can. `addresses`: where we listen;
+    `really`: the ports there that are others than they are called."""
     done = Collected()
 
     def secret(ns: str, title: str) -> Obj | None:
@@ -105,7 +109,7 @@ def collect(
     for route in sorted(there.routes, key=_age):
         _attach(route, spots, services, granted, labels, done)
     for each in spots.values():
-        _publish(each, done, addresses)
+        _publish(each, done, addresses, really or {})
     return done
 
 
@@ -231,7 +235,7 @@ def _conflicts(spots: list[_Spot]) -> None:
             spot.conditions.append(condition("Conflicted", True, reason, message, spot.gateway))
 
 
-def _publish(spots: list[_Spot], done: Collected, addresses: list[str]) -> None:
+def _publish(spots: list[_Spot], done: Collected, addresses: list[str], really: Mapping[int, int]) -> None:
     """The Gateway's status, and its listeners for the engine."""
     statuses = []
     for spot in spots:
@@ -262,9 +266,11 @@ def _publish(spots: list[_Spot], done: Collected, addresses: list[str]) -> None:
     accepted = "Accepted" if len(good) == len(spots) else "ListenersNotValid"
     if good:
         message = "" if len(good) == len(spots) else "some listeners are not valid"
+        ports = sorted({really.get(s.spec["port"], s.spec["port"]) for s in good})
+        where = ", ".join(f"{a}:{p}" for a in addresses for p in ports)
         conditions = [
             condition("Accepted", True, accepted, message, gateway),
-            condition("Programmed", True, "Programmed", f"listening on {', '.join(addresses)}", gateway),
+            condition("Programmed", True, "Programmed", f"listening on {where}", gateway),
         ]
     else:
         conditions = [
@@ -304,6 +310,9 @@ def _attach(
                 found = reader.routes()
             except Unsupported as e:
                 found, unsupported = [], str(e)
+            except Exception as e:  # a mistake of ours about one route must not take the others down
+                log.exception("HTTPRoute %s", key(route))
+                found, unsupported = [], f"this route cannot be read: {type(e).__name__}: {e}"
         reason, message = ("UnsupportedValue", unsupported) if unsupported else _join(route, ref, there, labels, found)
         parents.append(
             {

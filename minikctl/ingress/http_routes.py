@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX
 from minikctl.api.meta import Obj, key, namespace
 from minikctl.ingress.backends import Services
 from minikctl.ingress.model import (
-    EXACT,
-    PREFIX,
-    REGEX,
     Backend,
     Condition,
     Filters,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from minikctl.api.meta import Obj, Objects, annotations_of, key, name, namespace
+from minikctl.api.ingress_rules import PREFIX, REGEX, is_ours, looks_like_pattern, path_kind
+from minikctl.api.meta import Obj, Objects, annotations_of, key, namespace
 from minikctl.ingress import nginx_annotations
 from minikctl.ingress.backends import Services
 from minikctl.ingress.basic_auth import parse_users
 from minikctl.ingress.matching import ingress_order
 from minikctl.ingress.model import (
-    EXACT,
-    PREFIX,
-    REGEX,
-    START,
     Backend,
     BasicAuth,
     Canary,
@@ -30,10 +28,7 @@ from minikctl.ingress.model import (
     Weighted,
 )
 
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-CONTROLLERS = frozenset({"k8s.io/ingress-nginx", "minikctl.io/ingress"})
-"""What the `spec.controller` of an IngressClass of ours says."""
-CLASS_NAME = "nginx"
+log = logging.getLogger("ingress")
 Secrets = Callable[[str, str], Obj | None]
 ReadCertificate = Callable[[Obj | None, str], Certificate]
 """From a Secret; the second argument says which, for messages. Raises ValueError."""
@@ -57,24 +52,6 @@ class Collected:
             found.append((reason, sentence))
 
 
-def is_ours(ingress: Obj, classes: Iterable[Obj]) -> bool | None:
-    """Whether we serve an Ingress; None when its class does not exist.
-
-    Without a class it is ours, as with ingress-nginx's --watch-ingress-without-class.
-    """
-    wanted = (ingress.get("spec") or {}).get("ingressClassName")
-    old = annotations_of(ingress).get(CLASS_ANNOTATION)
-    chosen = wanted if wanted is not None else old
-    if chosen is None or (wanted is None and old == ""):
-        return True
-    found = [c for c in classes if name(c) == chosen]
-    if found:
-        return (found[0].get("spec") or {}).get("controller") in CONTROLLERS
-    if wanted is None:
-        return chosen == CLASS_NAME
-    return None
-
-
 def collect(
     ingresses: Iterable[Obj], classes: Objects, services: Services, find_secret: Secrets, read: ReadCertificate
 ) -> Collected:
@@ -93,8 +70,13 @@ def collect(
             collected.problem(ingress, "NoIngressClass", f'IngressClass "{missing}" does not exist: nobody serves this')
         if not ours:
             continue
+        try:
+            parts.append(_Ingress(ingress, services, secret, read, collected))
+        except Exception as e:  # a mistake of ours about one Ingress must not take the others down
+            log.exception("Ingress %s", key(ingress))
+            collected.problem(ingress, "InternalError", f"this Ingress cannot be read: {type(e).__name__}: {e}")
+            continue
         collected.served.append(ingress)
-        parts.append(_Ingress(ingress, services, secret, read, collected))
     _join(parts, collected)
     return collected
 
@@ -133,12 +115,10 @@ class _Ingress:
 
     def _entry(self, entry: Obj) -> Route | None:
         """One path. A path that is to be a pattern and is none serves nothing."""
-        path, kind = entry.get("path") or "/", entry.get("pathType") or START
+        path, kind = entry.get("path") or "/", entry.get("pathType")
         backend = self._backend(entry.get("backend") or {})
-        wanted = self.settings.use_regex or bool(self.settings.rewrite)
-        if kind not in (EXACT, PREFIX, START):
-            kind = START
-        if not wanted or kind == EXACT or not (self.settings.use_regex or _looks_like_pattern(path)):
+        kind = path_kind(path, kind, use_regex=self.settings.use_regex, rewrites=bool(self.settings.rewrite))
+        if kind != REGEX:
             return self._route(path, kind, backend)
         try:
             pattern = re.compile(path, re.IGNORECASE)
@@ -214,10 +194,6 @@ class _Ingress:
         return secure
 
 
-def _looks_like_pattern(path: str) -> bool:
-    return any(c in path for c in "()[]{}*+?|^$\\")
-
-
 def _join(parts: list[_Ingress], collected: Collected) -> None:
     """Bring the Ingresses of each host together; canaries go to the routes that they are canaries of."""
     mains = [p for p in parts if not p.settings.canary]
@@ -276,7 +252,7 @@ def _cors(s: Settings) -> Cors:
 
 def _sticky(s: Settings, path: str, kind: str) -> Sticky:
     """The cookie belongs to the route's path, which a pattern cannot be."""
-    own = "/" if kind == REGEX or _looks_like_pattern(path) else path
+    own = "/" if kind == REGEX or looks_like_pattern(path) else path
     return Sticky(
         s.cookie_name,
         s.cookie_path or own,

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote
 
-from minikctl.ingress.model import EMPTY_SITE, EXACT, PREFIX, REGEX, START, Facts, Listener, Route, Site, Table
+from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX, START, is_below
+from minikctl.ingress.model import EMPTY_SITE, Facts, Listener, Route, Site, Table
 
 _RANK = {EXACT: 0, REGEX: 1, PREFIX: 2, START: 3}
 
@@ -45,14 +46,6 @@ def path_matches(route: Route, path: str) -> bool:
     if kind == START:
         return path.startswith(route.path)
     return route.pattern is not None and route.pattern.match(path) is not None
-
-
-def is_below(path: str, prefix: str) -> bool:
-    """Element by element: `/a` is a prefix of `/a` and `/a/b`, not of `/ab`; a slash at its end does not matter."""
-    if prefix.endswith("/"):
-        prefix = prefix[:-1]
-    size = len(prefix)
-    return path.startswith(prefix) and (len(path) == size or path[size] == "/")
 
 
 def ingress_order(route: Route) -> tuple[object, ...]:

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-EXACT, PREFIX, START, REGEX = "Exact", "Prefix", "ImplementationSpecific", "RegularExpression"
-"""How a path is compared: whole, by elements, by characters (what nginx makes of ImplementationSpecific), as a pattern."""
-
 
 class Endpoint(NamedTuple):
     """Where a server listens: an address, or a name for what lies outside of the cluster."""

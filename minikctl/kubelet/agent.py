@@ -19,6 +19,7 @@ from minikctl.client import Client, reacting_to
 from minikctl.client.local import LocalClient
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import settings
+from minikctl.kubelet.eviction.manager import EvictionManager
 from minikctl.kubelet.kubelet import Kubelet
 from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
@@ -138,44 +139,69 @@ def make_agent(
     for config in nodes:
         own = Settings() if simulated else settings.load(state_dir, config.name)
         config, machine, runtime = _equip(state_dir, config, simulated, clock, own)
-        kubelets.append(Kubelet(client, config, machine, runtime, queue, clock, own))
+        kubelet = Kubelet(client, config, machine, runtime, queue, clock, own)
+        if not simulated:
+            kubelet.eviction = EvictionManager(kubelet, state_dir)
+        kubelets.append(kubelet)
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
 
 def _equip(
     state_dir: Path, config: NodeConfig, simulated: bool, clock: Clock | None, own: Settings
 ) -> tuple[NodeConfig, Machine, Runtime]:
-    """The runtime of a node, and its range of pod addresses."""
+    """The runtime of a node, and its range of pod addresses. The sandbox runtime where it works; $MINIKCTL_RUNTIME
+    says `process` or `sandbox` for those who insist."""
     if simulated:
+        from minikctl.runtime.network.addresses import pod_range
         from minikctl.runtime.simulated import SimulatedRuntime
 
-        cidr = config.pod_cidr or f"10.{244 + config.index // 256}.{config.index % 256}.0/24"
+        cidr = config.pod_cidr or pod_range(config.index)
         return replace(config, pod_cidr=cidr), simulated_machine(config.index), SimulatedRuntime(cidr, clock=clock)
-    from minikctl.runtime.process.runtime import cluster_range
-
     machine = this_machine(state_dir)
-    cidr = config.pod_cidr or cluster_range(_cluster_uid(state_dir), config.index)
-    runtime: ProcessRuntime = _runtime_class(state_dir)(
-        state_dir, config.name, cidr, host_ip=machine.address, clock=clock
-    )
+    asked = os.environ.get(RUNTIME, "")
+    refused = "" if asked == "process" else _refused(state_dir)
+    if asked == "process" or (refused and asked != "sandbox"):
+        from minikctl.runtime.process.runtime import ProcessRuntime
+
+        if refused:
+            log.warning("containers run without a sandbox: %s", refused)
+        cidr = config.pod_cidr or _loopback_range(state_dir, config.index)
+        runtime = ProcessRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock)
+    else:
+        cidr, machine, runtime = _sandbox(state_dir, config, machine, clock)
     runtime.log_size, runtime.log_files = own.container_log_max_size, own.container_log_max_files
     return replace(config, pod_cidr=cidr), machine, runtime
 
 
-def _runtime_class(state_dir: Path) -> type[ProcessRuntime]:
-    """The sandbox runtime where it works; $MINIKCTL_RUNTIME says `process` or `sandbox` for those who insist."""
-    from minikctl.runtime.process.runtime import ProcessRuntime
+def _refused(state_dir: Path) -> str:
     from minikctl.runtime.sandbox import bwrap
+
+    return bwrap.probe(state_dir / "run")
+
+
+def _sandbox(
+    state_dir: Path, config: NodeConfig, machine: Machine, clock: Clock | None
+) -> tuple[str, Machine, ProcessRuntime]:
+    """With addresses in the cluster network, where there is one: the machine then has the node's there."""
+    from minikctl.runtime.network.addresses import node_address, pod_range
+    from minikctl.runtime.network.client import ClusterNetwork
     from minikctl.runtime.sandbox.runtime import SandboxRuntime
 
-    asked = os.environ.get(RUNTIME, "")
-    if asked == "process":
-        return ProcessRuntime
-    refused = bwrap.probe(state_dir / "run")
-    if not refused or asked == "sandbox":
-        return SandboxRuntime
-    log.warning("containers run without a sandbox: %s", refused)
-    return ProcessRuntime
+    network = ClusterNetwork.open(state_dir)
+    if network is None:
+        log.warning("pods share the machine's loopback network: this machine allows no network namespaces")
+        cidr = config.pod_cidr or _loopback_range(state_dir, config.index)
+    else:
+        cidr = config.pod_cidr or pod_range(config.index)
+        machine = replace(machine, address=node_address(config.index))
+    runtime = SandboxRuntime(state_dir, config.name, cidr, host_ip=machine.address, clock=clock, network=network)
+    return cidr, machine, runtime
+
+
+def _loopback_range(state_dir: Path, index: int) -> str:
+    from minikctl.runtime.process.runtime import cluster_range
+
+    return cluster_range(_cluster_uid(state_dir), index)
 
 
 def _cluster_uid(state_dir: Path) -> str:

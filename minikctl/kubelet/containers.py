@@ -11,9 +11,13 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, name, namespace
 from minikctl.client import Client
 from minikctl.kubelet import allotment, environment
+from minikctl.kubelet.own_files import domain_of
 from minikctl.kubelet.pod_worker import Start, spec_hash
 from minikctl.kubelet.security import security
 from minikctl.runtime.interface import ContainerConfig, ImageStatus, Mount
+
+LONGEST_HOSTNAME = 64
+"""For the kernel."""
 
 
 def plain_config(start: Start) -> ContainerConfig:
@@ -68,9 +72,15 @@ def container_config(
     )
 
 
-def hostname(pod: Obj) -> str:
-    """What the pod calls itself."""
-    return str(pod["spec"].get("hostname") or name(pod))[:63].rstrip("-.")
+def hostname(pod: Obj, node: str = "") -> str:
+    """What the pod calls itself; on the host's network, what the node does. Source: kubelet
+    `GeneratePodHostNameAndDomain`."""
+    if pod["spec"].get("hostNetwork") and node:
+        return node
+    short = str(pod["spec"].get("hostname") or name(pod))[:63].rstrip("-.")
+    domain = domain_of(pod)
+    whole = f"{short}.{domain}" if pod["spec"].get("setHostnameAsFQDN") and domain else short
+    return whole if len(whole) <= LONGEST_HOSTNAME else short
 
 
 def _read(client: Client, resource: str, wanted: str, where: str) -> Obj | None:

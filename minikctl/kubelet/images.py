@@ -60,10 +60,11 @@ class Asked:
 class ImageManager:
     """One a node. Failures are remembered a pod and image, as the kubelet does."""
 
-    def __init__(self, images: ImageService, clock: Clock):
+    def __init__(self, images: ImageService, clock: Clock, side_by_side: int = 1):
+        """`side_by_side`: how many pulls run at a time."""
         self._images, self._clock = images, clock
         self._backoff = BackOff()
-        self._queue = PullQueue(clock)
+        self._queue = PullQueue(clock, side_by_side)
         self._errors: dict[str, str] = {}
         self._announced: set[str] = set()
 

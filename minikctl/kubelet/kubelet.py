@@ -7,18 +7,24 @@ containers from the runtime, takes the step that `pod_worker` decides, and write
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
 from minikctl.client import Client, Stop
-from minikctl.client.events import NORMAL, EventRecorder
+from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
 from minikctl.kubelet import node as nodes
+from minikctl.kubelet import pull_secrets
 from minikctl.kubelet.backoff import BackOff
+from minikctl.kubelet.eviction import decisions
+from minikctl.kubelet.eviction.manager import EvictionManager
 from minikctl.kubelet.hooks import Hooks
-from minikctl.kubelet.images import ImageManager
+from minikctl.kubelet.image_files import ImageVolumes
+from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
+from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
@@ -29,8 +35,9 @@ from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import Runtime
+from minikctl.runtime.interface import ImageFailure, Runtime
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
 LATE_SECONDS = 30.0
@@ -61,6 +68,10 @@ class PodRecord:
     pending_resize: tuple[str, str] = ("", "")
     resized: set[str] = field(default_factory=set)
     """Ids of containers that are to be restarted for their new resources."""
+    grace: float | None = None
+    """Seconds that the containers get, where the pod's own grace period does not count."""
+    disruption: str = ""
+    """Why the node ends a pod that would have run on."""
 
 
 class Kubelet:
@@ -83,12 +94,14 @@ class Kubelet:
         self.queue = queue
         self.recorder = EventRecorder(self.client, "kubelet", host=config.name, clock=self.clock)
         self.writer = StatusWriter(self.client)
-        self.images = ImageManager(runtime.images, self.clock)
+        self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
+        self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
         self.backoff = BackOff()
-        self.volumes = VolumeManager(self.client, self.clock)
+        self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
+        self.eviction: EvictionManager | None = None
         self.records: dict[str, PodRecord] = {}
         self._node: Obj | None = None
         self._beaten = self.clock.monotonic()
@@ -120,10 +133,25 @@ class Kubelet:
         for pod_uid in self.runtime.pod_uids():
             if pod_uid not in self.records:
                 self.look_again(pod_uid)
+        self._remove_strays()
+        if self.eviction is not None:
+            self.eviction.start()
+
+    def _remove_strays(self) -> None:
+        """What an agent left that was killed while it made or removed a pod's files. The files are looked for first:
+        a pod that has some and is not there afterwards will not come any more."""
+        strays = self.runtime.strays()
+        if strays:
+            there = {uid(pod) for pod in self.client.list("pods")["items"]}
+            for pod_uid in strays:
+                if pod_uid not in there:
+                    self.runtime.remove_stray(pod_uid)
 
     def stop(self) -> None:
         """Let go of everything; containers run on."""
         self._stop_reflecting()
+        if self.eviction is not None:
+            self.eviction.stop()
         self.probes.stop()
         self.hooks.stop()
         self.runtime.stop()
@@ -170,6 +198,27 @@ class Kubelet:
             return self._sync.terminate(record)
         return self._sync.run(record)
 
+    def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:
+        """End a pod: its phase becomes Failed. grace: seconds instead of the pod's own. disruption: it is the node's
+        doing."""
+        record = self.records.get(pod_uid)
+        if record is None or record.failure[0]:
+            return
+        record.failure, record.grace = (reason, message), grace
+        record.disruption = message if disruption else ""
+        self.look_again(pod_uid)
+
+    def refusal(self, pod: Obj) -> str:
+        """Why this node does not take a pod that is new to it, "" if it does."""
+        return decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+
+    def empty_dirs(self, pod: Obj) -> dict[str, int]:
+        """What is in the pod's emptyDirs, in bytes on disk or in memory."""
+        record = self.records.get(uid(pod))
+        names = [v["name"] for v in pod["spec"].get("volumes") or [] if "emptyDir" in v]
+        mounted = record.mounted if record is not None else {}
+        return {n: size(mounted[n].path) for n in names if n in mounted}
+
     def forget(self, pod_uid: str) -> None:
         """The pod is over and nothing of it is left here."""
         self.records.pop(pod_uid, None)
@@ -196,15 +245,16 @@ class Kubelet:
                 self._node = self.client.update("nodes", changed)
         self.renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report_status(force=True)
-        self._node_event("Starting", "Starting kubelet.")
-        self._node_event("NodeReady", f"Node {self.name} status is now: NodeReady")
+        self.node_event(NORMAL, "Starting", "Starting kubelet.")
+        self.node_event(NORMAL, "NodeReady", f"Node {self.name} status is now: NodeReady")
 
     def report_status(self, *, force: bool = False) -> None:
         """Write the node's status when it changed; with `force`, its heartbeats too."""
         node = self.client.get("nodes", self.name)
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
-        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now)
+        pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
+        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now, pressures)
         if not self.runtime.simulated:
             after = {**after, "images": nodes.images(self.runtime.images.list())}
         if force or not nodes.same_status(before, after):
@@ -237,18 +287,37 @@ class Kubelet:
             self._look_at_node()
         self.usage.look(self.running_pods())
 
+    def asked(self, pod: Obj, record: Record) -> Asked:
+        """Who asks for an image of a pod: `record` takes the Events about it."""
+
+        def warn(text: str) -> None:
+            self.recorder.event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
+
+        return Asked(record, lambda: pull_secrets.of_pod(self.client, pod, warn), lambda: self.look_again(uid(pod)))
+
     def _look_at_node(self) -> None:
+        """Take away images that there is no room for; report what changed."""
         try:
+            if not self.runtime.simulated and self.image_gc.due() and (failed := self.image_gc.look()):
+                self.node_event(WARNING, FAILED, failed)
             self.report_status()
         except ApiError as e:
             log.warning("%s: cannot report the node's status: %s", self.name, e.message)
+        except (OSError, ImageFailure) as e:
+            log.warning("%s: cannot look after the images: %s", self.name, e)
+
+    def _disk(self) -> tuple[int, int]:
+        """Of the file system that the images are on: bytes in all, bytes available."""
+        place = self.runtime.pod_folder("images")
+        found = shutil.disk_usage(next(p for p in place.parents if p.exists())) if place else None
+        return (found.total, found.free) if found else (0, 0)
 
     def running_pods(self) -> list[Obj]:
         return [record.pod for record in list(self.records.values())]
 
-    def _node_event(self, reason: str, message: str) -> None:
+    def node_event(self, event_type: str, reason: str, message: str) -> None:
         reference = {"kind": "Node", "name": self.name, "uid": self.name, "apiVersion": "v1"}
-        self.recorder.event(reference, NORMAL, reason, message)
+        self.recorder.event(reference, event_type, reason, message)
 
     @property
     def allocatable(self) -> dict[str, str]:

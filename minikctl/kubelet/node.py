@@ -5,7 +5,7 @@ Source: Kubernetes concept "Nodes", "Leases"; kubelet `nodestatus/setters.go`, `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,12 @@ _HEALTHY = (
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
 )
+_UNDER_PRESSURE = {
+    "MemoryPressure": ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    "DiskPressure": ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+}
+NO_PRESSURE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,15 @@ def registered_again(node: Obj, config: NodeConfig, machine: Machine) -> Obj | N
 
 
 def node_status(
-    before: Obj, config: NodeConfig, machine: Machine, runtime_version: str, limits: Sequence[str], now: datetime
+    before: Obj,
+    config: NodeConfig,
+    machine: Machine,
+    runtime_version: str,
+    limits: Sequence[str],
+    now: datetime,
+    pressures: Collection[str] = NO_PRESSURE,
 ) -> Obj:
-    """The kubelet's part of the status. `limits` say what the runtime cannot do."""
+    """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions."""
     disk = quantity.from_bytes(machine.disk // 1024 * 1024)
     capacity = {
         "cpu": str(machine.cpu),
@@ -105,7 +117,7 @@ def node_status(
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
         "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
-        "conditions": conditions(before.get("conditions") or [], limits, now),
+        "conditions": conditions(before.get("conditions") or [], limits, now, pressures),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
             {"type": "Hostname", "address": config.name},
@@ -137,9 +149,14 @@ def _left(capacity: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str,
     return left
 
 
-def conditions(before: list[Obj], limits: Sequence[str], now: datetime) -> list[Obj]:
+def conditions(
+    before: list[Obj], limits: Sequence[str], now: datetime, pressures: Collection[str] = NO_PRESSURE
+) -> list[Obj]:
     """The kubelet's conditions with a new heartbeat, and those of others as they stand."""
-    wanted = [(kind, "False", reason, message) for kind, reason, message in _HEALTHY]
+    wanted = [
+        (kind, "True", *_UNDER_PRESSURE[kind]) if kind in pressures else (kind, "False", reason, message)
+        for kind, reason, message in _HEALTHY
+    ]
     if limits:
         wanted.append(("ContainersIsolated", "False", "RuntimeLimitations", "; ".join(limits)))
     wanted.append(("Ready", "True", "KubeletReady", READY_MESSAGE))

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, pull_secrets, resize
+from minikctl.kubelet import allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.images import Asked, NotStarted, Pulling
+from minikctl.kubelet.images import NotStarted, Pulling
+from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
-from minikctl.kubelet.status import TERMINAL, View, pod_status
+from minikctl.kubelet.status import TERMINAL, View, failed_status, pod_status
 from minikctl.kubelet.volume_manager import mounts
 from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
@@ -63,6 +65,13 @@ class PodSync:
         if get_path(pod, "status", "phase") in TERMINAL:
             return self._settle(record, state)
         left = self._deadline(pod)
+        is_new = state.sandbox is None and not get_path(pod, "status", "containerStatuses")
+        if is_new and not record.failure[0] and (refusal := self.kubelet.refusal(pod)):
+            self._event(pod, WARNING, "Evicted", refusal)
+            self.kubelet.writer.write(pod, failed_status(pod, "Evicted", refusal, self.clock.now()))
+            return None
+        if record.failure[0]:
+            return self._settle(record, state)
         if left is not None and left <= 0:
             record.failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             self._event(pod, NORMAL, *record.failure)
@@ -100,7 +109,8 @@ class PodSync:
         try:
             record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._facts(state))
         except VolumeError as e:
-            self._event(record.pod, WARNING, "FailedMount", str(e))
+            if not e.quiet:
+                self._event(record.pod, WARNING, "FailedMount", str(e))
             return False
         return True
 
@@ -117,7 +127,9 @@ class PodSync:
             return asked
         ip = state.sandbox.ip or self.kubelet.machine.address
         try:
-            return own_files(pod, folder, ip, hostname(pod), [m.container_path for m in asked]) + asked
+            taken = [m.container_path for m in asked]
+            cluster_dns = CLUSTER_DNS if self.runtime.has_network else ""
+            return own_files(pod, folder, ip, self._hostname(pod), taken, cluster_dns=cluster_dns) + asked
         except OSError as e:
             raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
 
@@ -206,6 +218,7 @@ class PodSync:
             record.restarting.add(kill.container_id)
         if kill.container_id not in record.stopping:
             grace = get_path(record.pod, "spec", "terminationGracePeriodSeconds", default=30)
+            grace = grace if kill.grace is None else kill.grace
             record.stopping[kill.container_id] = float(grace)
             self._container_event(record.pod, kill.name, NORMAL, "Killing", kill.message)
             self._stop_container(record.pod, kill.name, kill.container_id, float(grace))
@@ -274,16 +287,8 @@ class PodSync:
 
     def _ensure_image(self, pod: Obj, spec: Obj) -> ImageStatus:
         """Raises NotStarted, Pulling."""
-
-        def warn(text: str) -> None:
-            self._event(pod, WARNING, "FailedToRetrieveImagePullSecret", text)
-
-        asked = Asked(
-            lambda *what: self._container_event(pod, spec["name"], *what),
-            lambda: pull_secrets.of_pod(self.kubelet.client, pod, warn),
-            lambda: self.kubelet.look_again(uid(pod)),
-        )
-        return self.kubelet.images.ensure(pod, spec, asked)
+        record = partial(self._container_event, pod, spec["name"])
+        return self.kubelet.images.ensure(pod, spec, self.kubelet.asked(pod, record))
 
     def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
         """Hold back a container that failed, longer each time. Raises NotStarted."""
@@ -327,7 +332,8 @@ class PodSync:
 
     def _settle(self, record: PodRecord, state: PodState) -> float | None:
         """A pod that has ended and is not deleted: nothing may run; logs and statuses stay."""
-        done = self._stop(record, state, pod_worker.grace_period(record.pod))
+        grace = pod_worker.grace_period(record.pod) if record.grace is None else record.grace
+        done = self._stop(record, state, grace)
         if done:
             self.kubelet.probes.remove(uid(record.pod))
             if state.sandbox is not None and state.sandbox.state == READY:
@@ -372,6 +378,7 @@ class PodSync:
     def _remove(self, pod_uid: str) -> None:
         for sandbox in self.runtime.pod_state(pod_uid).sandboxes:
             self.runtime.remove_pod_sandbox(sandbox.id)
+        self.runtime.remove_stray(pod_uid)  # where an agent was killed on the way to a sandbox, or away from it
 
     # ------------------------------------------------------------------ parts
 
@@ -402,17 +409,22 @@ class PodSync:
             failure=record.failure,
             allotted=record.allotted or {},
             pending_resize=record.pending_resize,
+            disruption=record.disruption,
         )
         self.kubelet.writer.write(record.pod, pod_status(view))
+
+    def _hostname(self, pod: Obj) -> str:
+        return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
 
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
             uid=uid(pod),
             name=name(pod),
             namespace=namespace(pod),
-            hostname=hostname(pod),
+            hostname=self._hostname(pod),
             attempt=attempt,
             host_network=bool(pod["spec"].get("hostNetwork")),
+            share_processes=bool(pod["spec"].get("shareProcessNamespace")),
             annotations=annotations_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
         )

@@ -36,6 +36,8 @@ class Kill:
     name: str
     message: str
     restart: bool = False
+    grace: float | None = None
+    """Seconds that a probe allows instead of the pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,29 @@ def restart_policy(pod: Obj) -> str:
     return str(pod["spec"].get("restartPolicy") or ALWAYS)
 
 
+def restarts_after(pod: Obj, container: Obj, exit_code: int) -> bool:
+    """Whether a container that ended with this code is to run again: by the first of its rules that fits, else by its
+    own policy, else by its pod's. Source: KEP-5307."""
+    own = container.get("restartPolicy")
+    if own and any(_fits(rule, exit_code) for rule in container.get("restartPolicyRules") or []):
+        return True
+    policy = own or restart_policy(pod)
+    return policy == ALWAYS or (policy == ON_FAILURE and exit_code != 0)
+
+
+def _fits(rule: Obj, exit_code: int) -> bool:
+    """The only action is to restart."""
+    codes = rule.get("exitCodes") or {}
+    is_listed = exit_code in (codes.get("values") or [])
+    return rule.get("action") == "Restart" and is_listed == (codes.get("operator") == "In")
+
+
+def may_restart(pod: Obj, container: Obj) -> bool:
+    """Whether there is any end after which it would run again."""
+    own = container.get("restartPolicy")
+    return bool(own and container.get("restartPolicyRules")) or (own or restart_policy(pod)) != NEVER
+
+
 def spec_hash(container: Obj) -> str:
     """Changes when the container must be restarted: its name or its image changed."""
     parts = {"name": container.get("name"), "image": container.get("image")}
@@ -133,17 +158,22 @@ def _new_sandbox(pod: Obj, state: PodState) -> Actions:
     """The pod has no (living) sandbox: a first one, or another after the node went down."""
     sandbox = state.sandbox
     attempt = sandbox.attempt + 1 if sandbox else 0
-    if sandbox and state.containers and restart_policy(pod) == NEVER:
+    if sandbox and state.containers and not any(may_restart(pod, c) for c in containers_of(pod)):
         return Actions(kill_pod=True)
-    wanted = [
-        c for c in containers_of(pod) if not (restart_policy(pod) == ON_FAILURE and _succeeded(state.newest(c["name"])))
-    ]
+    wanted = [c for c in containers_of(pod) if not _is_done(pod, c, state.newest(c["name"]))]
     if not wanted:
         return Actions(kill_pod=True)
     inits = init_containers_of(pod)
     first = inits[:1] or wanted
     start = tuple(Start(c, bool(inits), _attempt(state, c["name"])) for c in first)
     return Actions(kill_pod=sandbox is not None, create_sandbox=True, sandbox_attempt=attempt, start=start)
+
+
+def _is_done(pod: Obj, container: Obj, newest: ContainerStatus | None) -> bool:
+    """It ended by itself, and would not run again."""
+    if newest is None or newest.state != EXITED or newest.started_at is None:
+        return False
+    return not restarts_after(pod, container, newest.exit_code)
 
 
 def _init_actions(
@@ -164,7 +194,7 @@ def _init_actions(
         if status is None or status.state == CREATED:
             start.append(Start(spec, True, _attempt(state, spec["name"])))
         elif status.state == EXITED:
-            if restart_policy(pod) == NEVER:
+            if not restarts_after(pod, spec, status.exit_code):
                 return False, True
             start.append(Start(spec, True, _attempt(state, spec["name"])))
         elif (reason := _kill_reason(pod, spec, status, health)) is not None:
@@ -194,7 +224,8 @@ def _sidecar(
 
 
 def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -> Kill | None:
-    restarts = restart_policy(pod) != NEVER or is_sidecar(spec)
+    restarts = may_restart(pod, spec)
+    grace: float | None = None
     changed = bool(status.spec_hash) and status.spec_hash != spec_hash(spec)
     if changed:
         message, restarts = f"Container {spec['name']} definition changed", True
@@ -202,10 +233,12 @@ def _kill_reason(pod: Obj, spec: Obj, status: ContainerStatus, health: Health) -
         return Kill(status.id, status.name, f"Container {spec['name']} resize requires restart", restart=True)
     elif status.id in health.failed:
         message = f"Container {spec['name']} failed {health.failed[status.id]} probe"
+        asked = get_path(spec, f"{health.failed[status.id]}Probe", "terminationGracePeriodSeconds")
+        grace = None if asked is None else float(asked)
     else:
         return None
     text = f"{message}, will be restarted" if restarts else message
-    return Kill(status.id, status.name, text, restart=changed)
+    return Kill(status.id, status.name, text, restart=changed, grace=grace)
 
 
 def should_restart(pod: Obj, status: ContainerStatus | None, health: Health = Health()) -> bool:
@@ -214,8 +247,7 @@ def should_restart(pod: Obj, status: ContainerStatus | None, health: Health = He
         return True
     if status.is_running:
         return False
-    policy = restart_policy(pod)
-    return policy == ALWAYS or (policy == ON_FAILURE and status.exit_code != 0)
+    return restarts_after(pod, spec_of(pod, status.name) or {}, status.exit_code)
 
 
 def _succeeded(status: ContainerStatus | None) -> bool:

@@ -6,13 +6,17 @@ Messages are those that Kubernetes users know from Go's net packages. Source: ku
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from minikctl.api.meta import Obj
 from minikctl.runtime.interface import ContainerStatus, Runtime, RuntimeFailure
 
 USER_AGENT = "kube-probe/1.36"
 _BODY = 10 * 1024
+_REDIRECTS = 10
+"""So many requests at most; redirections to another host are not followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Outcome:
 
     ok: bool | None
     output: str = ""
+    warning: bool = False
+    """It counts as a success, but somebody should hear of `output`."""
 
 
 def run(runtime: Runtime, pod: Obj, container: Obj, probe: Obj, status: ContainerStatus) -> Outcome:
@@ -92,14 +98,37 @@ def _grpc(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, tim
 
 
 def _http(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, timeout: float) -> Outcome:
-    from http.client import HTTPException
-
-    scheme = (action.get("scheme") or "HTTP").lower()
     path = action.get("path") or "/"
     path = path if path.startswith("/") else f"/{path}"
-    url = f"{scheme}://{host}:{port}{path}"
+    url = f"{(action.get('scheme') or 'HTTP').lower()}://{host}:{port}{path}"
+    sent = {h["name"]: h.get("value", "") for h in action.get("httpHeaders") or []}
+    deadline = time.monotonic() + timeout
+    for _ in range(_REDIRECTS):
+        found = _once(runtime, sandbox, url, sent, deadline)
+        if isinstance(found, Outcome):
+            return found
+        status, body, location = found
+        if 300 <= status < 400:
+            if location and urlsplit(urljoin(url, location)).hostname == urlsplit(url).hostname:
+                url = urljoin(url, location)
+                continue
+            return Outcome(True, f"Probe terminated redirects, Response body: {body}", warning=True)
+        if 200 <= status < 300:
+            return Outcome(True, body)
+        return Outcome(False, f"HTTP probe failed with statuscode: {status}")
+    return Outcome(False, f'Get "{location}": stopped after {_REDIRECTS} redirects')
+
+
+def _once(
+    runtime: Runtime, sandbox: str, url: str, sent: dict[str, str], deadline: float
+) -> Outcome | tuple[int, str, str]:
+    """One request: status, body, where it redirects to; an Outcome when there is no answer."""
+    from http.client import HTTPException
+
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        status, body = _get(runtime, sandbox, scheme, host, port, path, action, timeout)
+        return _get(runtime, sandbox, parts, host, port, sent, max(deadline - time.monotonic(), 0.001))
     except TimeoutError:
         why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return Outcome(False, f'Get "{url}": {why}')
@@ -107,32 +136,29 @@ def _http(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, tim
         return Outcome(False, f'Get "{url}": {dial_error(host, port, e)}')
     except HTTPException as e:
         return Outcome(False, f'Get "{url}": {str(e) or "EOF"}')
-    if 200 <= status < 400:
-        return Outcome(True, body)
-    return Outcome(False, f"HTTP probe failed with statuscode: {status}")
 
 
 def _get(
-    runtime: Runtime, sandbox: str, scheme: str, host: str, port: int, path: str, action: Obj, timeout: float
-) -> tuple[int, str]:
-    """One request; a redirection to the same host counts as its own status, which is a success."""
+    runtime: Runtime, sandbox: str, parts: SplitResult, host: str, port: int, sent: dict[str, str], timeout: float
+) -> tuple[int, str, str]:
     from http.client import HTTPConnection
 
     connection = HTTPConnection(host, port, timeout=timeout)
     sock = runtime.dial(sandbox, host, port, timeout)
     try:
-        if scheme == "https":
+        sock.settimeout(timeout)
+        if parts.scheme == "https":
             import ssl
 
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             sock = context.wrap_socket(sock)
         connection.sock = sock
-        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close"}
-        headers |= {h["name"]: h.get("value", "") for h in action.get("httpHeaders") or []}
-        connection.request("GET", path, headers=headers)
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close", **sent}
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
         answer = connection.getresponse()
-        return answer.status, answer.read(_BODY).decode("utf-8", "replace")
+        body = answer.read(_BODY).decode("utf-8", "replace")
+        return answer.status, body, answer.getheader("Location") or ""
     finally:
         connection.close()
         sock.close()

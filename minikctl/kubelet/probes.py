@@ -224,6 +224,8 @@ class ProbeManager:
                 text = f"{title} probe errored and resulted in unknown state: {result.output}"
                 self._tell(worker.pod, worker.container, WARNING, "Unhealthy", text)
             return
+        if result.warning:
+            self._tell(worker.pod, worker.container, WARNING, "ProbeWarning", f"{title} probe warning: {result.output}")
         if not result.ok:
             self._tell(worker.pod, worker.container, WARNING, "Unhealthy", f"{title} probe failed: {result.output}")
         with self._condition:

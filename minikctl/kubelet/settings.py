@@ -1,8 +1,9 @@
 """What can be set about a kubelet: the part of Kubernetes' KubeletConfiguration that means something here.
 
 A node's is in `<state>/nodes/<node>/config.yaml`, as a machine's is in /var/lib/kubelet/config.yaml; what it does not say
-is taken from `<state>/nodes/config.yaml`, and else Kubernetes' defaults hold. Two differ, because the machine is somebody's
-own: a pod may have 4096 processes, and pods are evicted for lack of disk when 500 MiB are free, not 10 %.
+is taken from `<state>/nodes/config.yaml`, and else Kubernetes' defaults hold. Some differ, because the machine is somebody's
+own: a pod may have 4096 processes, and pods are evicted for lack of disk when 500 MiB are free, not 10 %; images go when
+the disk is used by 95 %, not 85 %.
 
 Source: `kubelet.config.k8s.io/v1beta1`, Kubernetes concept "Node-pressure Eviction".
 """
@@ -22,6 +23,7 @@ from minikctl.util.errors import UsageError
 FOLDER, FILE, MANIFESTS = "nodes", "config.yaml", "manifests"
 EVICTION_HARD = {"memory.available": "100Mi", "nodefs.available": "500Mi", "imagefs.available": "500Mi"}
 POD_PIDS = 4096
+MANY_PULLS = 20
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,20 @@ class Settings:
     static_pod_path: str = ""
     """Empty: `<state>/nodes/<node>/manifests`."""
     max_container_restart_period: float = 300.0
+    image_gc_high_threshold_percent: int = 95
+    image_gc_low_threshold_percent: int = 90
+    image_minimum_gc_age: float = 120.0
+    serialize_image_pulls: int = 1
+    max_parallel_image_pulls: int = 0
+    """Of those that are not serialized; 0 for any number."""
+
+    @property
+    def image_pulls_at_a_time(self) -> int:
+        return 1 if self.serialize_image_pulls else self.max_parallel_image_pulls or MANY_PULLS
 
 
 _DURATIONS = (
+    "image_minimum_gc_age",
     "eviction_pressure_transition_period",
     "shutdown_grace_period",
     "shutdown_grace_period_critical_pods",
@@ -86,7 +99,7 @@ def _value(name: str, value: Any) -> Any:
 
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+    return first + "".join("GC" if word == "gc" else word.capitalize() for word in rest)
 
 
 def load(state_dir: Path, node: str) -> Settings:

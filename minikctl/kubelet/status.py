@@ -13,14 +13,12 @@ from typing import Any
 
 from minikctl.api.meta import Obj, find_condition, generation, get_path, timestamp
 from minikctl.kubelet.pod_worker import (
-    ALWAYS,
-    NEVER,
     Health,
     containers_of,
     ephemeral_containers_of,
     init_containers_of,
     is_sidecar,
-    restart_policy,
+    restarts_after,
     should_restart,
 )
 from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, PodState
@@ -57,6 +55,8 @@ class View:
     """Container → the resources in force for it, where they may be others than it asks for."""
     pending_resize: tuple[str, str] = ("", "")
     """(reason, message) of new resources that this node has not granted."""
+    disruption: str = ""
+    """Why the node ends a pod that would have run on."""
 
 
 def pod_status(view: View) -> Obj:
@@ -67,6 +67,8 @@ def pod_status(view: View) -> Obj:
     mains = [_container_status(view, c, MAINS) for c in containers_of(pod)]
     extras = [_container_status(view, c, EPHEMERAL) for c in ephemeral_containers_of(pod)]
     reason, message = view.failure
+    if any(c.is_running for c in view.state.containers):  # it has not failed before the last one has ended
+        reason = message = ""
     phase = FAILED if reason else _phase(view, inits, mains)
     if before.get("phase") in TERMINAL:
         phase = before["phase"]
@@ -91,7 +93,8 @@ def pod_status(view: View) -> Obj:
 
 def merge(stored: Obj, computed: Obj) -> Obj:
     """What to write over a stored status: the kubelet's fields, and everybody else's conditions as they stand."""
-    others = [c for c in stored.get("conditions") or [] if c["type"] not in (*OWN_CONDITIONS, RESIZE_PENDING)]
+    replaced = {*OWN_CONDITIONS, RESIZE_PENDING, *(c["type"] for c in computed["conditions"])}
+    others = [c for c in stored.get("conditions") or [] if c["type"] not in replaced]
     scheduled = find_condition(stored.get("conditions") or [], "PodScheduled")
     own = [
         scheduled if scheduled and c["type"] == "PodScheduled" and c["status"] == scheduled["status"] else c
@@ -108,6 +111,7 @@ def failed_status(pod: Obj, reason: str, message: str, now: datetime) -> Obj:
     before = pod.get("status") or {}
     return {
         **before,
+        "conditions": before.get("conditions") or [],
         "phase": FAILED,
         "reason": reason,
         "message": message,
@@ -235,7 +239,7 @@ def _runs_again(view: View, spec: Obj, newest: ContainerStatus, among: str) -> b
         return False
     init = among == INITS
     if init and not is_sidecar(spec):
-        return newest.exit_code != 0 and restart_policy(view.pod) != NEVER
+        return newest.exit_code != 0 and restarts_after(view.pod, spec, newest.exit_code)
     if init:
         return True
     return should_restart(view.pod, newest, view.health)
@@ -263,8 +267,7 @@ def _terminated(view: View, run: ContainerStatus) -> Obj:
 def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
     specs = {c["name"]: c for c in init_containers_of(view.pod)}
     begun = any("running" in s["state"] or _ended(s) for s in mains)
-    policy = restart_policy(view.pod)
-    pending = failed = 0
+    pending = failed = hopeless = 0
     sidecars_running = 0
     for status in inits:
         if is_sidecar(specs[status["name"]]):
@@ -273,8 +276,9 @@ def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
             continue
         code = _exit_code(status)
         failed += bool(code)
+        hopeless += bool(code) and not restarts_after(view.pod, specs[status["name"]], code or 0)
         pending += code is None and not begun
-    if failed and policy == NEVER:
+    if hopeless:
         return FAILED
     if (pending or failed) and not begun:
         return FAILED if view.terminal else PENDING
@@ -289,17 +293,13 @@ def _phase(view: View, inits: list[Obj], mains: list[Obj]) -> str:
 
 def _ended_phase(view: View, mains: list[Obj], sidecars_running: int) -> str:
     """None of the containers runs; some will, perhaps, again."""
-    policy = restart_policy(view.pod)
     good = all(_exit_code(s) == 0 for s in mains)
     if view.terminal:
         return SUCCEEDED if good else FAILED
-    if policy == ALWAYS:
+    specs = {c["name"]: c for c in containers_of(view.pod)}
+    if sidecars_running or any(restarts_after(view.pod, specs[s["name"]], _exit_code(s) or 0) for s in mains):
         return RUNNING
-    if sidecars_running:
-        return RUNNING
-    if good:
-        return SUCCEEDED
-    return FAILED if policy == NEVER else RUNNING
+    return SUCCEEDED if good else FAILED
 
 
 def _ended(status: Obj) -> bool:
@@ -332,6 +332,8 @@ def _conditions(view: View, before: Obj, phase: str, inits: list[Obj], mains: li
     conditions = [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
     if view.pending_resize[0]:
         conditions.append(_condition(view, before, RESIZE_PENDING, True, *view.pending_resize))
+    if view.disruption:
+        conditions.append(_condition(view, before, "DisruptionTarget", True, "TerminationByKubelet", view.disruption))
     return conditions
 
 

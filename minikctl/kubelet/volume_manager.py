@@ -12,7 +12,7 @@ from minikctl.api.meta import Obj, uid
 from minikctl.client import Client
 from minikctl.kubelet import environment, volumes
 from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.volumes import Context, Mounted, Tokens, VolumeError
+from minikctl.kubelet.volumes import Context, ImageFiles, Mounted, Tokens, VolumeError
 from minikctl.kubelet.volumes._unserved import refusal
 from minikctl.runtime.interface import Mount
 from minikctl.util.clock import Clock
@@ -30,8 +30,8 @@ _FOLDERS = {
 class VolumeManager:
     """One node's. Methods are called for one pod by one thread at a time."""
 
-    def __init__(self, client: Client, clock: Clock):
-        self._client, self._clock = client, clock
+    def __init__(self, client: Client, clock: Clock, images: ImageFiles | None = None):
+        self._client, self._clock, self._images = client, clock, images
         self._tokens = Tokens()
         self._due: dict[str, float] = {}
         """Pod → when (monotonic) to look at its volumes again; never for volumes that do not change."""
@@ -46,7 +46,7 @@ class VolumeManager:
                 text = f"{e.strerror}: {e.filename}"
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {text}') from None
             except VolumeError as e:
-                if e.whole:
+                if e.whole or e.quiet:
                     raise
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {e}') from None
         changes = any(m.changes for m in found.values())
@@ -59,7 +59,7 @@ class VolumeManager:
         if module is None:
             raise refusal(volume)
         place = folder / "volumes" / _FOLDERS.get(kind, f"kubernetes.io~{kind.lower()}") / volume["name"]
-        ctx = Context(self._client, pod, volume["name"], facts, self._clock, self._tokens)
+        ctx = Context(self._client, pod, volume["name"], facts, self._clock, self._tokens, self._images)
         return module.set_up(volume.get(kind) or {}, place, ctx)
 
     def due(self, pod_uid: str) -> float | None:
@@ -103,6 +103,10 @@ def _sub_path(spec: Obj, mount: Obj, mounted: Mounted, env: Mapping[str, str]) -
     real = Path(os.path.realpath(base / sub))
     if not real.is_relative_to(base):
         raise failed
+    if mounted.is_shared:
+        if not os.path.lexists(real):
+            raise failed
+        return real
     try:
         make_beneath(base, real.relative_to(base).parts)
     except OSError:

@@ -20,6 +20,7 @@ import hashlib
 import json
 import logging
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -173,6 +174,24 @@ add set ip {t} hairpin {{ type ipv4_addr . ipv4_addr; }}
 """
 
 
+TRIAL = """\
+add chain ip {t} trial
+add set ip {t} clients {{ type ipv4_addr; flags dynamic,timeout; timeout 60s; }}
+add rule ip {t} trial update @clients {{ ip saddr }}
+add rule ip {t} trial meta l4proto tcp dnat ip addr . port to numgen random mod 2 map {{ 0 : 10.0.0.1 . 1, 1 : 10.0.0.2 . 2 }}
+delete table ip {t}
+"""
+
+
+def refused(service_cidr: str, run: Run = run_nft) -> str:
+    """Why nftables cannot be used here, found out by a table with everything that is needed; "" when it can."""
+    try:
+        run((SETS + BASE + TRIAL).format(t="minikctl-trial", cidr=service_cidr), ["-f", "-"])
+    except (BackendFailure, OSError) as e:
+        return str(e)
+    return ""
+
+
 class Nftables:
     """See the module. `apply` brings the kernel to the given targets; it is called from one thread."""
 
@@ -203,9 +222,11 @@ class Nftables:
     # ------------------------------------------------------------------ everything
 
     def _load(self, targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
+        began = time.monotonic()
         present = [t for t in TABLES if f"table ip {t}\n" in self._run("", ["list", "tables", "ip"]) + "\n"]
         table = next((t for t in TABLES if t not in present), TABLES[0])
-        kept = {name: clients for old in present for name, clients in self._affinities(old).items()}
+        sticky = any(t.affinity for t in targets.values())
+        kept = {name: clients for old in present if sticky for name, clients in self._affinities(old).items()}
         clear = "".join(f"delete table ip {t}\n" for t in present if t == table)
         addresses = sorted({a for n in nodes.values() for a in n.addresses})
         rendered = {key: render(target, nodes) for key, target in targets.items()}
@@ -224,6 +245,8 @@ class Nftables:
         self._run(BASE.format(t=table, cidr=self._cidr) + others, ["-f", "-"])
         self.table, self._nodes = table, dict(nodes)
         self._targets, self._rendered, self._hairpin = dict(targets), rendered, hairpin
+        taken = time.monotonic() - began
+        log.info("loaded the rules of %d ports with %d endpoints in %.3f s", len(targets), len(hairpin), taken)
 
     def _affinities(self, table: str) -> dict[str, list[str]]:
         """Set → its clients with the time that they have left, of a table that an earlier proxy left."""

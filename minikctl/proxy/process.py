@@ -24,8 +24,9 @@ from minikctl.client import Client
 from minikctl.client.informer import InformerFactory
 from minikctl.client.local import LocalClient
 from minikctl.proxy.fronts import Fronts
+from minikctl.proxy.health import HealthPorts
 from minikctl.proxy.host import KINDS, HostSide, listen
-from minikctl.proxy.nftables import Nftables, run_nft
+from minikctl.proxy.nftables import Nftables, refused, run_nft
 from minikctl.proxy.proxy import Proxy
 from minikctl.proxy.relay import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
@@ -38,7 +39,6 @@ VARIABLE = "MINIKCTL_PROXY"
 """`nftables` or `userspace`, for those who insist."""
 NODES = "172.18.0.0/16"
 """The addresses of nodes and of the control plane in the cluster network."""
-TRIAL = "add table ip minikctl-trial\ndelete table ip minikctl-trial\n"
 
 
 def enter(state_dir: Path) -> ClusterNetwork | None:
@@ -73,7 +73,8 @@ def run(
         from minikctl.proxy.routes import RouterRoutes
 
         routes = RouterRoutes(service_cidr, cluster_wide, answer_all=backend is None)
-    proxy = Proxy(client, fronts, backend, inside=cluster_wide, routes=routes)
+    health = HealthPorts(relay, lambda place: (host.listen if place[0] else _listen)("tcp", *place[1:]))
+    proxy = Proxy(client, fronts, backend, inside=cluster_wide, routes=routes, health=health)
     proxy.start()
     ends = _in_network(client, host, relay, backend, [*cluster_wide, service_cidr], beside) if network else []
     log.info("serving Services by %s", backend.name if backend else "userspace" if network else "the host's listeners")
@@ -115,9 +116,13 @@ def _in_network(
     if beside is not None:
         try:
             ends.append(beside(client, host, CONTROL_PLANE, egress.HOST_ADDRESS if backend is not None else ""))
-        except OSError as e:
-            log.error("%s", e)
+        except Exception as e:
+            log.error("names are not answered: %s", e, exc_info=not isinstance(e, OSError))
     return ends
+
+
+def _listen(protocol: str, address: str, port: int) -> socket.socket:
+    return listen((protocol, address, port))
 
 
 def _backend(service_cidr: str) -> Nftables | None:
@@ -125,15 +130,8 @@ def _backend(service_cidr: str) -> Nftables | None:
     asked = os.environ.get(VARIABLE, "")
     if asked == "userspace":
         return None
-    why = ""
-    if shutil.which("nft", path=_path()) is None:
-        why = "nft is not installed"
-    else:
-        os.environ["PATH"] = _path()
-        try:
-            run_nft(TRIAL, ["-f", "-"])
-        except BackendFailure as e:
-            why = str(e)
+    os.environ["PATH"] = _path()
+    why = refused(service_cidr) if shutil.which("nft") else "nft is not installed"
     if not why:
         return Nftables(service_cidr)
     log.log(logging.ERROR if asked == "nftables" else logging.INFO, "nftables cannot be used: %s", why)

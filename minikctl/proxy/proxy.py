@@ -19,6 +19,7 @@ from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.proxy import conntrack
 from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts
+from minikctl.proxy.health import Health, HealthPorts, Place, healths
 from minikctl.proxy.rules import (
     SERVICE_NAME,
     BackendFailure,
@@ -92,12 +93,13 @@ class Proxy:
         *,
         inside: Iterable[str] = (),
         routes: Routes | None = None,
+        health: HealthPorts | None = None,
     ):
         """backend None: the relay serves the cluster's addresses too. inside: the cluster's own networks; empty: there
         is no cluster network, and only what is on the host's side can be served."""
         self.client = client.for_actor(COMPONENT)
         self.recorder = EventRecorder(self.client, COMPONENT)
-        self._fronts, self._backend, self._routes = fronts, backend, routes
+        self._fronts, self._backend, self._routes, self._health = fronts, backend, routes, health
         self._networks = [ipaddress.IPv4Network(n) for n in inside]
         self._lock = threading.Lock()
         self._dirty: set[str] = set()
@@ -106,6 +108,7 @@ class Proxy:
         self._stopped = False
         self._of_services: dict[str, list[Target]] = {}
         self._of_pods: list[Target] = []
+        self._healths: dict[str, dict[Place, Health]] = {}
         self._nodes: dict[str, Node] = {}
         self._udp: dict[tuple[str, int], frozenset[tuple[str, int]]] = {}
         self._clashes: set[Clash] = set()
@@ -199,6 +202,9 @@ class Proxy:
         if self._networks:
             fronts += inside_fronts(relayed.values(), self._nodes)
         self._fronts.apply(fronts, both.targets, self._nodes)
+        if self._health is not None:
+            found = {p: h for each in self._healths.values() for p, h in each.items()}
+            self._health.apply(found if self._networks else {p: h for p, h in found.items() if p[0]})
         if self._backend is not None:
             self._backend.apply(kernel, self._nodes)
             self._forget_flows(kernel, node_ips)
@@ -216,9 +222,11 @@ class Proxy:
             service = self.services.by_key(service_key)
             if service is None:
                 self._of_services.pop(service_key, None)
+                self._healths.pop(service_key, None)
                 continue
             slices = self.slices.by_index(INDEX, service_key)
             self._of_services[service_key] = targets_of(service, slices, nodes)
+            self._healths[service_key] = healths(service, self._of_services[service_key], nodes)
             self._tell_refused(service)
         if self._pods_dirty:
             self._pods_dirty = False

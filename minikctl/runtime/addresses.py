@@ -24,6 +24,9 @@ class AddressPool:
         self._taken: set[str] = set()
         self._next = 0
 
+    def __contains__(self, address: str) -> bool:
+        return ipaddress.IPv4Address(address) in ipaddress.IPv4Network(self.cidr)
+
     def take(self) -> str:
         """An address that nobody has. Raises AddressesExhausted."""
         with self._lock:

@@ -57,8 +57,7 @@ class LogWriter:
             rest = rest[MAX_LINE:]
         if rest:
             self._rest[channel] = rest
-        if out:
-            self._put(b"".join(out))
+        self._put_lines(out)
 
     @property
     def has_rest(self) -> bool:
@@ -99,6 +98,19 @@ class LogWriter:
     def _prefixes(channel: int) -> tuple[bytes, bytes]:
         start = stamp(time.time_ns()) + b" " + STREAMS[channel]
         return start + b" F ", start + b" P "
+
+    def _put_lines(self, lines: list[bytes]) -> None:
+        """As much at once as fits into a file, however much came at once."""
+        part: list[bytes] = []
+        length = 0
+        for line in lines:
+            if part and length + len(line) > self._max_size:
+                self._put(b"".join(part))
+                part, length = [], 0
+            part.append(line)
+            length += len(line)
+        if part:
+            self._put(b"".join(part))
 
     def _put(self, data: bytes) -> None:
         if self._fd < 0:

@@ -15,7 +15,7 @@ Source: Kubernetes `cri-api` runtime/v1, Kubernetes concept "Container Runtime I
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,8 @@ class SandboxConfig:
     hostname: str = ""
     attempt: int = 0
     host_network: bool = False
+    share_processes: bool = False
+    """Its containers see each other's processes."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
     resources: Resources = Resources()
@@ -91,6 +93,7 @@ class SandboxStatus:
     created_at: datetime
     host_network: bool = False
     hostname: str = ""
+    share_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,8 @@ class ImageStatus:
     size: int = 0
     uid: int | None = 0
     username: str = ""
+    pinned: bool = True
+    """Never to be taken away for lack of room."""
 
     @property
     def ref(self) -> str:
@@ -287,6 +292,22 @@ class ImageService(Protocol):
 
     def remove(self, image: str) -> None: ...
 
+    def keep(self, image: str, folder: Path) -> Path:
+        """The files of an image that is here; they stay as long as `folder`, which is made, is there."""
+        ...
+
+    def kept(self, folder: Path) -> Path | None:
+        """What `keep` gave for a folder, None when there is nothing (any more)."""
+        ...
+
+    def used(self) -> Set[str]:
+        """The `ref`s of the images that containers have, whichever node's."""
+        ...
+
+    def tidy(self) -> None:
+        """Take away the files that no image needs any more."""
+        ...
+
 
 class Runtime(Protocol):
     """A container runtime. See the module's guarantees."""
@@ -296,6 +317,8 @@ class Runtime(Protocol):
     version: str
     simulated: bool
     """True when containers are only said to run."""
+    has_network: bool
+    """True when pods are in a network of the cluster's own, with its Services and its DNS."""
 
     @property
     def images(self) -> ImageService: ...
@@ -334,6 +357,14 @@ class Runtime(Protocol):
         """Every pod that has a sandbox here."""
         ...
 
+    def strays(self) -> Sequence[str]:
+        """Pods that have files here but no sandbox on any node: not yet, or no more."""
+        ...
+
+    def remove_stray(self, uid: str) -> None:
+        """Remove the files of a pod that does not exist any more."""
+        ...
+
     def pod_folder(self, uid: str) -> Path | None:
         """Where the pod's volumes live; None when there are no files."""
         ...
@@ -362,6 +393,10 @@ class Runtime(Protocol):
 
     def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
         """The same for several, in one look; those that are gone are left out."""
+        ...
+
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        """Container → bytes of disk that it has written: its own layer and its logs."""
         ...
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:

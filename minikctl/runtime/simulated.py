@@ -12,7 +12,7 @@ import heapq
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -71,6 +71,18 @@ class SimulatedImages:
     def remove(self, image: str) -> None:
         return None
 
+    def keep(self, image: str, folder: Path) -> Path:
+        return folder
+
+    def kept(self, folder: Path) -> Path | None:
+        return folder
+
+    def used(self) -> Set[str]:
+        return frozenset()
+
+    def tidy(self) -> None:
+        return None
+
 
 class SimulatedRuntime:
     """See the module. `cidr` is the node's range of pod addresses, `host_ip` what pods on the host's network get."""
@@ -78,6 +90,7 @@ class SimulatedRuntime:
     name = "minikctl-simulated"
     version = "0"
     simulated = True
+    has_network = False
 
     def __init__(self, cidr: str, *, clock: Clock | None = None):
         self.images = SimulatedImages()
@@ -212,6 +225,12 @@ class SimulatedRuntime:
         with self._lock:
             return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
 
+    def strays(self) -> Sequence[str]:
+        return ()
+
+    def remove_stray(self, uid: str) -> None:
+        """There are no files."""
+
     def pod_folder(self, uid: str) -> Path | None:
         return None
 
@@ -280,6 +299,9 @@ class SimulatedRuntime:
 
     def stats_of(self, container_ids: Sequence[str]) -> Mapping[str, Stats]:
         return dict.fromkeys(container_ids, Stats())
+
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        return {}
 
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         raise RuntimeFailure(NOTHING_RUNS.format(verb="read from"))

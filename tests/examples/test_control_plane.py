@@ -15,7 +15,10 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.mark.parametrize(
     ("example", "shown"),
-    [("ha", ["control-plane-", 'deployment "web" successfully rolled out', "became leader", "# Done."])],
+    [
+        ("ha", ["control-plane-", 'deployment "web" successfully rolled out', "became leader", "# Done."]),
+        ("gitops", ["guestbook   Synced        Healthy", "application/guestbook rolled back to", "# Done."]),
+    ],
 )
 def test_walkthrough(tmp_path: Path, example: str, shown: list[str]) -> None:
     program = tmp_path / "minikctl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,11 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             marks=pytest.mark.skipif(not PORT_80, reason="an ordinary user may not listen on port 80 here"),
         ),
         ("replicationcontroller", ["replication-controller  Created pod: hello-"]),
+        pytest.param(
+            "ingress",
+            ["rewritten", "MY_SESSION", "is refused: there is no nginx here that could run a snippet"],
+            marks=pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+        ),
         ("scheduling", ["found no node", "node/special added", "Preempted by pod", "was given special"]),
         ("storage", ["pod/reader condition met", "by-hand   5Gi"]),
     ],

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from minikctl.api.ingress_rules import PREFIX
 from minikctl.ingress.engine.access_log import AccessLog
 from minikctl.ingress.engine.server import Engine
 from minikctl.ingress.engine.tls import Certificates
-from minikctl.ingress.model import PREFIX, Backend, Endpoint, Route, Settings, Site, Table, Weighted
+from minikctl.ingress.model import Backend, Endpoint, Route, Settings, Site, Table, Weighted
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 SECONDS = 10.0

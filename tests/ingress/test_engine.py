@@ -8,10 +8,28 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from minikctl.api.ingress_rules import PREFIX
 from minikctl.ingress.engine import client, exchange
-from minikctl.ingress.model import Backend, Canary, Endpoint, Settings, Sticky, Table
-from tests.ingress.rig import Request, Rig, read_all, read_until
+from minikctl.ingress.model import (
+    Backend,
+    Canary,
+    Endpoint,
+    Filters,
+    HeaderChange,
+    Listener,
+    Mirror,
+    Route,
+    Settings,
+    Sticky,
+    Table,
+    Weighted,
+)
+from minikctl.ingress.nginx_annotations import PARSERS, parse
+from minikctl.ingress.nginx_annotations import PREFIX as PREFIX_OF_ALL
+from tests.ingress.rig import Request, Rig, read_all, read_request, read_until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -612,3 +630,85 @@ def test_stopping_lets_requests_end(rig: Rig) -> None:
 
 def test_the_rig_reads_requests() -> None:
     assert Request(b"GET / HTTP/1.1\r\nA: b\r\n\r\n", b"").get("a") == "b"
+
+
+# ---------------------------------------------------------------------- filters
+
+
+def test_changes_of_headers(rig: Rig) -> None:
+    request = HeaderChange(set=(("X-Set", "new"), ("Host-Like", "y")), add=(("X-Add", "two"),), remove=("X-Gone",))
+    response = HeaderChange(set=(("Server", "own"),), add=(("X-More", "b"),), remove=("X-Secret",))
+    route_through(rig, rig.answering(b"HTTP/1.1 200 OK\r\nServer: inner\r\nX-Secret: s\r\nX-More: a\r\nContent-Length: 0\r\n\r\n"), Filters(request, response))  # fmt: skip
+    lines = head(rig.get("/", "X-Set: old", "X-Add: one", "X-Gone: x")).split("\r\n")
+    sent = rig.requests[0]
+    assert (sent.get("X-Set"), sent.get("X-Add"), sent.get("X-Gone")) == ("new", "one, two", None)
+    assert lines[1:] == ["X-More: a", "Content-Length: 0", "Server: own", "X-More: b", "Connection: close"]
+
+
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"]
+)
+def test_mirrors_get_a_copy_and_nobody_waits_for_them(rig: Rig, framing: str) -> None:
+    copied: list[Request] = []
+    came = threading.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await read_request(reader)
+        assert request is not None
+        copied.append(request)
+        came.set()
+        await reader.read()
+
+    mirror = Mirror(Backend("default/mirror:80", (rig.serve(handle),)))
+    broken = Mirror(Backend("default/gone:80", (rig.dead(),)))
+    route_through(rig, rig.saying("real"), Filters(mirrors=(mirror, broken)))
+    raw = f"POST /p HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{framing}"
+    assert body(rig.exchange(raw.encode())) == b"real"
+    assert came.wait(10)
+    assert (copied[0].method, copied[0].target, copied[0].body, copied[0].get("Host")) == (
+        "POST",
+        "/p",
+        b"hello",
+        "shop",
+    )
+
+
+def test_the_time_for_a_whole_request(rig: Rig) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    route_through(rig, rig.serve(silent), Filters(), request_timeout=0.1)
+    assert status(rig.get()) == 504
+
+
+def route_through(rig: Rig, endpoint: Endpoint, filters: Filters, **more: float) -> None:
+    backend = Backend("default/web:80", (endpoint,))
+    one = Route("HTTPRoute default/r", "/", PREFIX, (Weighted(backend),), filters=filters, backend_timeout=60, **more)
+    rig.swap(Table(listeners={80: (Listener("Gateway default/gw", "", False, (("", one),)),)}))
+
+
+# ---------------------------------------------------------------------- anything
+
+
+@given(st.lists(st.binary(max_size=200), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_random_bytes(rig: Rig, pieces: list[bytes]) -> None:
+    if not rig.engine.backends:
+        rig.route(rig.saying("ok"))
+    with rig.client() as sock:
+        try:
+            for piece in pieces:
+                sock.sendall(piece)
+            sock.shutdown(socket.SHUT_WR)
+            answer = read_all(sock)
+        except OSError:
+            answer = b""
+    assert not answer or answer.startswith(b"HTTP/1.1 ")
+    assert rig.engine.clients <= 60
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_random_annotations(value: str) -> None:
+    found, _ = parse({f"{PREFIX_OF_ALL}{name}": value for name in PARSERS})
+    assert found.canary_weight <= found.canary_total

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from minikctl.kubelet.agent import RUNTIME, kill_everything
+from minikctl.runtime.interface import ImageFailure
 from minikctl.runtime.oci.archive import load
 from minikctl.runtime.oci.store import Store
 from minikctl.runtime.sandbox import bwrap
@@ -96,6 +97,30 @@ def test_a_pull_with_a_secret(node: Running, tmp_path: Path) -> None:
     node.kubelet.report_status()
     images = node.client.get("nodes", "node-1")["status"]["images"]
     assert [f"{address}/team/app@{digest}", image] in [i["names"] for i in images]
+
+
+def test_image_volumes(node: Running) -> None:
+    loaded(node, "busy:1")
+    files = archives.tar(
+        archives.folder("docs"), archives.entry("docs/index", "from an image\n"), archives.entry("top", "top\n")
+    )
+    load(Store(node.root), io.BytesIO(archives.docker_archive((["files:1"], [files], {}))))
+    volumes = [{"name": "f", "image": {"reference": "files:1", "pullPolicy": "IfNotPresent"}}]
+    mounts = [{"name": "f", "mountPath": "/all"}, {"name": "f", "mountPath": "/part", "subPath": "docs"}]
+    script = "cat /all/top /part/index; touch /all/x 2>/dev/null || echo refused; sleep 600"
+    node.create(image="busy:1", command=["sh", "-c", script], volumeMounts=mounts, spec={"volumes": volumes})
+    node.ready()
+    for text in ("top", "from an image", "refused"):
+        node.said(text)
+    with pytest.raises(ImageFailure, match="is used by"):
+        node.kubelet.runtime.images.remove("files:1")
+    missing = [{"name": "f", "mountPath": "/part", "subPath": "none"}]
+    node.create("missing", image="busy:1", volumeMounts=missing, spec={"volumes": volumes})
+    pod = node.wait(lambda p: waiting(p, "CreateContainerConfigError"), name="missing")
+    assert first(pod)["state"]["waiting"]["message"].startswith("failed to prepare subPath for volumeMount")
+    node.create("none", spec={"volumes": [{"name": "f", "image": {"reference": "busybox"}}]}, image="busy:1")
+    failed = 'MountVolume.SetUp failed for volume "f" : image "docker.io/library/busybox:latest" has no files: it is emulated'
+    node.wait(lambda _: ("FailedMount", failed) in node.events("none"), name="none")
 
 
 def test_a_registry_that_is_not_there(node: Running) -> None:

@@ -12,6 +12,15 @@ from tests.kubelet.build import NOTHING, T0, container, pod, run, sandbox, state
 A, B = container("a"), container("b")
 I1, I2 = container("i1"), container("i2")
 SIDE = container("side", restartPolicy="Always")
+OWN, ONCE = container("a", restartPolicy="Always"), container("a", restartPolicy="Never")
+
+
+def ruled(operator: str, *codes: int):
+    rule = {"action": "Restart", "exitCodes": {"operator": operator, "values": list(codes)}}
+    return container("a", restartPolicy="Never", restartPolicyRules=[rule])
+
+
+RULED, EXCEPT = ruled("In", 42), ruled("NotIn", 0, 3)
 
 
 def shown(actions: Actions) -> str:
@@ -58,6 +67,17 @@ CASES = [
     ("sidecar fails later", pod(A, inits=(SIDE,)), state(run("a"), run("side", code=0)), "start:side#1"),
     ("sidecar restarts, Never", pod(A, inits=(SIDE,), policy="Never"), state(run("a"), run("side", code=0)), "start:side#1"),
     ("main done: the sidecar ends", pod(A, inits=(SIDE,), policy="Never"), state(run("a", code=0), run("side")), "end"),
+    # policies and rules of containers' own
+    ("own policy Always in a pod of Never", pod(OWN, policy="Never"), state(run("a", code=0)), "start:a#1"),
+    ("own policy Never in a pod of Always", pod(ONCE, B), state(run("b"), run("a", code=1)), ""),
+    ("only such ones, all ended", pod(ONCE), state(run("a", code=1)), "end"),
+    ("a rule that fits", pod(RULED, policy="Never"), state(run("a", code=42)), "start:a#1"),
+    ("a rule that does not fit", pod(RULED, policy="Never"), state(run("a", code=1)), "end"),
+    ("a rule for all codes but some", pod(EXCEPT, policy="Never"), state(run("a", code=7)), "start:a#1"),
+    ("one of these", pod(EXCEPT, policy="Never"), state(run("a", code=3)), "end"),
+    ("an init container's rule", pod(A, inits=({**RULED, "name": "i1"},)), state(run("i1", code=42)), "start:i1#1"),
+    ("an init container that may not fail", pod(A, inits=({**ONCE, "name": "i1"},)), state(run("i1", code=1)), "end"),
+    ("lost, own policy", pod(OWN, policy="Never"), state(run("a", code=137), box=DEAD), "end box1 start:a#1"),
     # a sandbox that is lost (the node went down)
     ("lost, Always", pod(A), state(run("a", code=137), box=DEAD), "end box1 start:a#1"),
     ("lost, Never", pod(A, policy="Never"), state(run("a", code=137), box=DEAD), "end"),

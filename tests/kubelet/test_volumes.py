@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from minikctl.kubelet import own_files
+from minikctl.kubelet.containers import hostname
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.volume_manager import VolumeManager, mounts
 from minikctl.kubelet.volumes import Mounted, VolumeError, types
@@ -57,7 +58,7 @@ def pod(cluster: TestCluster, tmp_path: Path) -> Pod:
 
 def test_every_type_has_one_file() -> None:
     expected = {"emptyDir", "hostPath", "configMap", "secret", "downwardAPI", "projected", "persistentVolumeClaim"}
-    assert types().keys() == expected | {"ephemeral"}
+    assert types().keys() == expected | {"ephemeral", "image"}
 
 
 def test_empty_dir_keeps_its_content(pod: Pod) -> None:
@@ -281,6 +282,40 @@ def test_hosts_of_a_subdomain(tmp_path: Path) -> None:
     assert (tmp_path / "etc-hosts").read_text().endswith("10.1.2.3\tweb-0.web.shop.svc.cluster.local\tweb-0\n")
 
 
+@pytest.mark.parametrize(
+    ("spec", "policy"),
+    [
+        ({}, "ClusterFirst"),
+        ({"dnsPolicy": "None"}, "None"),
+        ({"hostNetwork": True, "dnsPolicy": "ClusterFirst"}, "Default"),
+        ({"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}, "ClusterFirst"),
+    ],
+)
+def test_whose_dns(spec: dict, policy: str) -> None:
+    assert own_files.dns_policy(spec) == policy
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({}, "web-0"),
+        ({"hostname": "own"}, "own"),
+        ({"hostNetwork": True}, "node-1"),
+        ({"subdomain": "web", "setHostnameAsFQDN": True}, "web-0.web.shop.svc.cluster.local"),
+        ({"subdomain": "w" * 60, "setHostnameAsFQDN": True}, "web-0"),
+    ],
+)
+def test_host_names(spec: dict, expected: str) -> None:
+    assert hostname({"metadata": {"name": "web-0", "namespace": "shop"}, "spec": spec}, "node-1") == expected
+
+
+def test_the_hosts_file_of_a_node(tmp_path: Path) -> None:
+    spec = {"hostNetwork": True, "hostAliases": [{"ip": "1.2.3.4", "hostnames": ["a"]}]}
+    own_files.write({"metadata": {"name": "a", "namespace": "b"}, "spec": spec}, tmp_path, "10.1.2.3", "node-1", ())
+    text = (tmp_path / "etc-hosts").read_text()
+    assert text.startswith("# Kubernetes-managed hosts file (host network).\n") and text.endswith("1.2.3.4\ta\n")
+
+
 def test_resolv_conf() -> None:
     system = "search lan\nnameserver 1.1.1.1\noptions ndots:2 timeout:1\n"
     config = {
@@ -291,4 +326,13 @@ def test_resolv_conf() -> None:
     assert own_files.resolv_conf(system, "Default", config) == (
         "search lan x\nnameserver 1.1.1.1\nnameserver 9.9.9.9\noptions timeout:1 ndots:5 rotate\n"
     )
+    clustered = "search shop.svc.cluster.local svc.cluster.local cluster.local lan x\n"
+    clustered += "nameserver 10.96.0.10\nnameserver 9.9.9.9\noptions ndots:5 rotate\n"
+    assert own_files.resolv_conf(system, "ClusterFirst", config, "shop", "10.96.0.10") == clustered
+    alone = own_files.resolv_conf(system, "ClusterFirst", {}, "shop")
+    assert alone == "search lan\nnameserver 1.1.1.1\noptions ndots:2 timeout:1\n"
+    through = own_files.resolv_conf(system, "Default", {}, "shop", "10.96.0.10")
+    assert through == "search lan\nnameserver 10.96.0.10\noptions ndots:2 timeout:1\n"
+    many = {"nameservers": ["1.0.0.1", "1.0.0.2", "1.0.0.3", "1.0.0.4"]}
+    assert own_files.resolv_conf("", "None", many).count("nameserver") == 3
     assert own_files.resolv_conf(system, "None", config) == "search x\nnameserver 9.9.9.9\noptions ndots:5 rotate\n"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from minikctl.proxy.nftables import refused
 from minikctl.proxy.rules import Endpoint, Target
 from tests.proxy import lab as labs
 from tests.proxy.lab import Lab, Served
@@ -29,6 +30,8 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
         if network is None:
             pytest.skip("this machine does not let us make network namespaces")
         lab = Lab(network)
+        if request.param == "nftables" and (why := refused(labs.SERVICES, lab.nft)):
+            pytest.skip(f"nftables does not work here: {why}")
         try:
             with labs.served(lab, request.param) as made:
                 yield made

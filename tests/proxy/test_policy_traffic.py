@@ -1,5 +1,4 @@
-"""NetworkPolicies and the way out on real packets: pods of the lab, nftables of its router, as root and as an ordinary
-user (the same tests run as `nobody` in tests/proxy/test_as_ordinary_user.py)."""
+"""NetworkPolicies and the way out on real packets: pods of the lab, nftables of its router."""
 
 from __future__ import annotations
 
@@ -7,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +19,9 @@ from minikctl.proxy.rules import Endpoint, Target
 from minikctl.runtime.network.addresses import CONTROL_PLANE
 from tests.proxy import lab as labs
 from tests.proxy.lab import PODS, Lab, Served
+from tests.support.forked_cluster import import_for_others
 from tests.support.network import cluster_network
+from tests.support.ordinary_user import as_ordinary_user
 
 SERVICE = "10.96.0.80"
 NAMESPACES = [{"metadata": {"name": "default", "labels": {"kubernetes.io/metadata.name": "default"}}}]
@@ -137,6 +139,32 @@ def test_the_way_out_of_a_pod(policies: Policies) -> None:
     assert reaches(lab, "a", SERVICE)
     assert not reaches(lab, "a", PODS["c"])
     assert reaches(lab, "c", PODS["a"])  # it may be spoken to, and answer
+
+
+def test_as_an_ordinary_user(tmp_path: Path) -> None:
+    if missing := labs.missing_tools("nftables"):
+        pytest.skip(missing)
+    folder = labs.state_dir(tmp_path)
+
+    def check() -> None:
+        with cluster_network(folder) as network:
+            if network is None:
+                return
+            lab = Lab(network)
+            try:
+                for pod in PODS:
+                    lab.serve(pod, 80)
+                policies = Policies(lab)
+                policies.apply({**selects("b"), "ingress": [{"from": [selects("a")], "ports": [{"port": 80}]}]})
+                assert reaches(lab, "a", PODS["b"])
+                assert not reaches(lab, "c", PODS["b"])
+                policies.apply()
+                assert reaches(lab, "c", PODS["b"])
+            finally:
+                lab.close()
+
+    import_for_others()
+    as_ordinary_user(tmp_path, check)
 
 
 def test_connections_that_stand_go_on(policies: Policies) -> None:

@@ -210,9 +210,7 @@ def test_ping() -> None:
 
 
 def test_only_what_the_host_lacks_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        _applets.shutil, "which", lambda name, path=None: name if name in ("wget", "nslookup") else None
-    )
+    monkeypatch.setattr(_applets, "which", lambda name, path=None: name if name in ("wget", "nslookup") else None)
     assert set(_applets.programs(always=("nslookup",))) == {
         f"/usr/bin/{n}" for n in ("nslookup", "dig", "host", "nc", "ping")
     }

@@ -179,7 +179,7 @@ def test_adoption(node):
     assert (adopted.state, adopted.started_at) == ("RUNNING", before.started_at)
     assert again.ended(running).exit_code == 5
     assert again.log(running) == ["stdout F before", "stdout F after"]
-    assert again.told == ["u1"]
+    until(lambda: again.told == ["u1"], "the kubelet is told")
     again.runtime.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -10,16 +11,25 @@ from pathlib import Path
 import pytest
 
 from minikctl.runtime.interface import Mount, Security, StartFailure
+from minikctl.runtime.network.addresses import node_address, pod_range
+from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.runtime import cluster_range, kill_everything
 from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.runtime import SandboxRuntime
 from tests.runtime.conftest import Node, processes_of, until
+from tests.support.network import cluster_network
 from tests.support.ordinary_user import as_ordinary_user
 
 
 def open_node(state: Path) -> Node:
-    node = Node(state, SandboxRuntime(state, "node-1", cluster_range(str(state), 1)))
+    """In the cluster network, where there is one."""
+    network = ClusterNetwork.open(state)
+    if network is None:
+        runtime = SandboxRuntime(state, "node-1", cluster_range(str(state), 1))
+    else:
+        runtime = SandboxRuntime(state, "node-1", pod_range(1), host_ip=node_address(1), network=network)
+    node = Node(state, runtime)
     node.runtime.start(node.told.append)
     uids = node.runtime.pod_uids()
     if uids:
@@ -33,14 +43,22 @@ def close(node: Node) -> None:
     assert processes_of(node.state) == []
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[Node]:
+@pytest.fixture(params=["network", "loopback"])
+def node(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Node]:
     refused = bwrap.probe(tmp_path / "probe")
     if refused:
         pytest.skip(f"no sandbox on this machine: {refused}")
-    made = open_node(tmp_path)
-    yield made
-    close(made)
+    if request.param == "loopback":
+        made = open_node(tmp_path)
+        yield made
+        close(made)
+        return
+    with cluster_network(tmp_path) as network:
+        if network is None:
+            pytest.skip("this machine allows no network namespaces")
+        made = open_node(tmp_path)
+        yield made
+        close(made)
 
 
 def said(node: Node, script: str, **more: object) -> list[str]:
@@ -73,7 +91,8 @@ def test_what_a_container_sees(node: Node) -> None:
     assert said(node, "hostname; id -u; echo $$; ls -d /proc/[0-9]* | wc -l; pwd") == ["web", "0", "1", "3", "/"]
     assert said(node, "cat /etc/shadow | cut -d: -f1,2 | head -1; ls /etc/ssh", name="secrets")[0] == "root:*"
     names = {line.partition("=")[0] for line in said(node, "env", name="env")}
-    assert names == {"PATH", "HOME", "HOSTNAME", "POD_IP", "PWD"}
+    address = set() if node.runtime._network else {"POD_IP"}  # type: ignore[attr-defined]
+    assert names == {"PATH", "HOME", "HOSTNAME", "PWD"} | address
 
 
 @pytest.mark.parametrize("place", ["/work/here", "/usr/local/new", "/etc/app"])
@@ -175,6 +194,8 @@ def test_security(node: Node) -> None:
         *("1000", "1000", "read-only", "too")
     ]
     none = said(node, "grep CapEff /proc/self/status", name="none", security=Security(drop_capabilities=("ALL",)))
+    other = Security(user=7, no_new_privileges=True, drop_capabilities=("ALL",))
+    assert said(node, "id -u; grep CapBnd /proc/self/status", name="other", security=other)[0] == "7"
     assert none == ["CapEff:\t0000000000000000"]
     locked = Security(no_new_privileges=True)
     assert said(node, "grep NoNewPrivs /proc/self/status", name="locked", security=locked) == ["NoNewPrivs:\t1"]
@@ -207,18 +228,20 @@ def test_a_killed_watchman_takes_the_container_along(node: Node) -> None:
     until(lambda: len(proc.descendants([shim.pid], proc.everything())) >= 3)  # type: ignore[attr-defined]
     os.kill(shim.pid, signal.SIGKILL)  # type: ignore[attr-defined]
     node.ended(container)
-    until(lambda: processes_of(node.state) == [])
+    paused = node.runtime._network is not None  # type: ignore[attr-defined]
+    until(lambda: len(processes_of(node.state)) == paused)
 
 
-def in_a_node(folder: Path, check: Callable[[Node], None]) -> Callable[[], None]:
+def in_a_node(folder: Path, check: Callable[[Node], None], *, network: bool) -> Callable[[], None]:
     def run() -> None:
         refused = bwrap.probe(folder / "probe")
         assert not refused, refused
-        made = open_node(folder)
-        try:
-            check(made)
-        finally:
-            close(made)
+        with cluster_network(folder) if network else contextlib.nullcontext():
+            made = open_node(folder)
+            try:
+                check(made)
+            finally:
+                close(made)
 
     return run
 
@@ -233,4 +256,4 @@ def test_an_ordinary_user(node: Node, tmp_path: Path) -> None:
 
     own = tmp_path / "own"
     own.mkdir()
-    as_ordinary_user(own, in_a_node(own, check))
+    as_ordinary_user(own, in_a_node(own, check, network=node.runtime._network is not None))  # type: ignore[attr-defined]

@@ -24,15 +24,16 @@ from tests.support.waiting import eventually
 SECONDS = 30.0
 LISTENER = """
 import os, socket, sys, threading
+def answer(c):
+    data = b''
+    while part := c.recv(65536):
+        data += part
+    c.sendall(b'got ' + str(len(data)).encode() + b' ' + data)
+    c.close()
 def serve(s):
     while True:
-        c, _ = s.accept()
-        data = b''
-        while part := c.recv(65536):
-            data += part
-        c.sendall(b'got ' + str(len(data)).encode() + b' ' + data)
-        c.close()
-ports = [socket.create_server((os.environ['POD_IP'], p)) for p in (8080, 8081)]
+        threading.Thread(target=answer, args=s.accept()[:1], daemon=True).start()
+ports = [socket.create_server((os.environ.get('POD_IP', ''), p)) for p in (8080, 8081)]
 print('listening', flush=True)
 for s in ports[1:]:
     threading.Thread(target=serve, args=(s,), daemon=True).start()

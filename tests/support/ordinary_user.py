@@ -32,7 +32,9 @@ def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
         check()
         return
     import multiprocessing
+    import sysconfig
 
+    sysconfig.get_config_vars()  # the user may not be able to read what this interpreter is made of
     fork = multiprocessing.get_context("fork")
     answers, answer = fork.Pipe(duplex=False)
     for path in (folder, *folder.rglob("*")):
@@ -50,19 +52,14 @@ def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
         else:
             answer.send("")
 
-    modes = [(p, p.stat().st_mode) for p in passable]
+    for p in passable:
+        p.chmod(p.stat().st_mode | 0o001)  # for good: a test in another process may rely on it, too
+    child = fork.Process(target=run)
+    child.start()
+    answer.close()
     try:
-        for p, mode in modes:
-            p.chmod(mode | 0o001)
-        child = fork.Process(target=run)
-        child.start()
-        answer.close()
-        try:
-            problem = answers.recv()
-        except EOFError:
-            problem = "the child process ended early"
-        child.join(30)
-    finally:
-        for p, mode in modes:
-            p.chmod(mode)
+        problem = answers.recv()
+    except EOFError:
+        problem = "the child process ended early"
+    child.join(30)
     assert not problem, problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from minikctl.apiserver.auth.authorizer import Authorizer
@@ -20,8 +21,18 @@ from minikctl.store import Notifier, Store
 log = logging.getLogger("apiserver")
 
 
-def run(state_dir: Path, listener: socket.socket, *, fsync: bool = False) -> None:
-    """Serve a state directory until SIGTERM. Raises FileNotFoundError when it has gone meanwhile."""
+Accept = Callable[[socket.socket], Callable[[], None]]
+
+
+def run(
+    state_dir: Path,
+    listener: socket.socket,
+    *,
+    fsync: bool = False,
+    also: Callable[[Accept], None] = lambda _accept: None,
+) -> None:
+    """Serve a state directory until SIGTERM. `also` is given a function with which a thread of its own can have more
+    sockets served, later (see `Server.accept_also`). Raises FileNotFoundError when the directory has gone meanwhile."""
     context = server.tls(state_dir)
     server.raise_file_limit()
     store = Store(state_dir, fsync=fsync, create=False)
@@ -34,6 +45,7 @@ def run(state_dir: Path, listener: socket.socket, *, fsync: bool = False) -> Non
     access = ClusterAccess(api, api.authorizer)
     app = Application(api, WatchCache(api, hub), access, address=address)
     https = server.make(app, context, app.end_streams)
+    also(https.accept_also)
     log.info("serving https://%s", address)
     try:
         asyncio.run(https.serve(sockets=[listener]))

@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ FAREWELL = 1
 LONGEST_HEAD = 1 << 20
 """Bytes of a request before its body, as in Go's server."""
 MOST_HEADERS = 2000
+
+
+def _soon(loop: asyncio.AbstractEventLoop, action: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # it has ended
+        loop.call_soon_threadsafe(action)
 
 
 class Protocol(HttpToolsProtocol):
@@ -131,6 +137,9 @@ class Server(uvicorn.Server):
         self._context = context
         self._end_streams = end_streams
         self._told = asyncio.Event()
+        self._connect: Callable[[], asyncio.Protocol] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         loop, newcomers = asyncio.get_running_loop(), Waiting(MOST_WAITING)
@@ -138,10 +147,34 @@ class Server(uvicorn.Server):
         def connect() -> asyncio.Protocol:
             return Protocol(self.config, self.server_state, newcomers, loop)
 
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        acceptors = [Acceptor(s, connect, self._context, most_silent=files // 2) for s in sockets or []]
-        self.servers = acceptors  # type: ignore[assignment]
+        self._connect, self._loop, self.servers = connect, loop, []
+        for listener in sockets or []:
+            self._accept(listener)
         self.started = True
+        self._running.set()
+
+    def _accept(self, listener: socket.socket) -> Acceptor:
+        assert self._connect is not None
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        acceptor = Acceptor(listener, self._connect, self._context, most_silent=files // 2)
+        self.servers.append(acceptor)  # type: ignore[arg-type]
+        return acceptor
+
+    def accept_also(self, listener: socket.socket) -> Callable[[], None]:
+        """From another thread, once the server runs: serve this socket, too. What is returned stops that."""
+        self._running.wait()
+        made: list[Acceptor] = []
+        loop = self._loop
+        assert loop is not None
+        loop.call_soon_threadsafe(lambda: made.append(self._accept(listener)))
+
+        def end() -> None:
+            for acceptor in made:
+                acceptor.close()
+                self.servers.remove(acceptor)  # type: ignore[arg-type]
+            listener.close()
+
+        return lambda: _soon(loop, end)
 
     async def main_loop(self) -> None:
         await self._told.wait()

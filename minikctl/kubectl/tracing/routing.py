@@ -1,7 +1,7 @@
 """Which rule of which Ingress a URL meets. Pure.
 
-Source: Kubernetes concept "Ingress": hosts match exactly or by one leading label (`*.foo.com`); the longest path wins,
-an exact one before a prefix of the same length; a rule for a host comes before those for all.
+As the ingress of this cluster serves them: hosts match exactly or by one leading label (`*.foo.com`), and only the most
+specific one counts; an exact path wins, then the longest. `api/ingress_rules` has what both share.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from minikctl.api.ingress_rules import CLASS_ANNOTATION, EXACT, PREFIX, REGEX, is_below, is_ours, path_kind
 from minikctl.api.meta import Obj, annotations_of, name, namespace
 
-CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 USE_REGEX = "nginx.ingress.kubernetes.io/use-regex"
 REWRITE = "nginx.ingress.kubernetes.io/rewrite-target"
-DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,55 +41,63 @@ def host_matches(pattern: str, host: str) -> bool:
     return pattern == host
 
 
-def path_matches(pattern: str, kind: str, path: str, *, regex: bool = False) -> bool:
-    if kind == "Exact":
-        return path == pattern
-    if regex and kind == "ImplementationSpecific":
+def path_matches(own: str, kind: str, path: str) -> bool:
+    """kind: as `path_kind` says it."""
+    if kind == REGEX:
         try:
-            return re.match(pattern, path, re.IGNORECASE) is not None
+            return re.match(own, path, re.IGNORECASE) is not None
         except re.error:
             return False
-    whole = pattern.rstrip("/")
-    return path == whole or path.startswith(whole + "/")
+    if kind == PREFIX:
+        return is_below(path, own)
+    return path == own if kind == EXACT else path.startswith(own)
 
 
 def find(ingresses: list[Obj], host: str, path: str) -> Match | None:
-    """The one that a request meets, rules before default backends."""
-    best: tuple[tuple[bool, bool, int, bool], Match] | None = None
-    for ingress in sorted(
-        ingresses, key=lambda i: (i["metadata"].get("creationTimestamp") or "", namespace(i), name(i))
-    ):
-        regex = annotations_of(ingress).get(USE_REGEX) == "true" or REWRITE in annotations_of(ingress)
+    """The one that a request meets: the rules of the most specific host alone, then the default backends."""
+    best: tuple[tuple[bool, int], Match] | None = None
+    ordered = sorted(ingresses, key=lambda i: (i["metadata"].get("creationTimestamp") or "", namespace(i), name(i)))
+    chosen = _host(ordered, host)
+    for ingress in ordered:
+        notes = annotations_of(ingress)
         for rule in (ingress.get("spec") or {}).get("rules") or []:
-            pattern = rule.get("host") or ""
-            if not host_matches(pattern, host):
+            if chosen is None or (rule.get("host") or "") != chosen:
                 continue
             for entry in (rule.get("http") or {}).get("paths") or []:
-                kind, own = entry.get("pathType") or "ImplementationSpecific", entry.get("path") or "/"
-                if path_matches(own, kind, path, regex=regex):
-                    rank = (bool(pattern), not pattern.startswith("*."), len(own), kind == "Exact")
+                shown, own = entry.get("pathType") or "ImplementationSpecific", entry.get("path") or "/"
+                kind = path_kind(own, shown, use_regex=notes.get(USE_REGEX) == "true", rewrites=REWRITE in notes)
+                if path_matches(own, kind, path):
+                    rank = (kind == EXACT, len(own.rstrip("/") if kind == PREFIX else own))
                     if best is None or rank > best[0]:
-                        best = rank, Match(ingress, pattern, own, kind, entry["backend"])
+                        best = rank, Match(ingress, chosen, own, shown, entry["backend"])
     if best is not None:
         return best[1]
-    for ingress in ingresses:
-        backend = (ingress.get("spec") or {}).get("defaultBackend")
-        if backend and not (ingress["spec"].get("rules") and not _about(ingress, host)):
-            return Match(ingress, "", "", "", backend)
-    return None
+    defaults = [i for i in ordered if (i.get("spec") or {}).get("defaultBackend")]
+    defaults.sort(key=lambda i: (not _names(i, chosen), bool(i["spec"].get("rules"))))
+    return Match(defaults[0], "", "", "", defaults[0]["spec"]["defaultBackend"]) if defaults else None
 
 
-def _about(ingress: Obj, host: str) -> bool:
-    return any(host_matches(r.get("host") or "", host) for r in ingress["spec"].get("rules") or [])
+def _host(ingresses: list[Obj], host: str) -> str | None:
+    """Of the rules' hosts the most specific one that matches."""
+    found = {r.get("host") or "" for i in ingresses for r in (i.get("spec") or {}).get("rules") or []}
+    matching = [h for h in found if host_matches(h, host)]
+    return min(matching, key=lambda h: (not h, h.startswith("*."))) if matching else None
+
+
+def _names(ingress: Obj, host: str | None) -> bool:
+    return host is not None and any((r.get("host") or "") == host for r in ingress["spec"].get("rules") or [])
 
 
 def class_problem(ingress: Obj, classes: list[Obj]) -> str:
-    """Why nobody serves this Ingress, "" when somebody may."""
-    wanted = ingress["spec"].get("ingressClassName") or annotations_of(ingress).get(CLASS_ANNOTATION)
-    if wanted:
-        if ingress["spec"].get("ingressClassName") and wanted not in {name(c) for c in classes}:
-            return f"its IngressClass {wanted!r} does not exist"
+    """Why nobody serves this Ingress, "" when it is served."""
+    ours = is_ours(ingress, classes)
+    if ours:
         return ""
-    if classes and not any(annotations_of(c).get(DEFAULT_CLASS) == "true" for c in classes):
-        return "it names no IngressClass, and none is the default"
-    return ""
+    wanted = ingress["spec"].get("ingressClassName") or annotations_of(ingress).get(CLASS_ANNOTATION)
+    if ours is None:
+        return f"its IngressClass {wanted!r} does not exist"
+    found = next((c for c in classes if name(c) == wanted), None)
+    controller = (found.get("spec") or {}).get("controller") if found else ""
+    return (
+        f"its class {wanted!r} is served by {controller or 'another controller'}, which is not a part of this cluster"
+    )

@@ -26,12 +26,12 @@ from minikctl.util.clock import Clock
 class VolumeError(Exception):
     """The volume cannot be had (yet): the pod waits, an Event says why.
 
-    `whole`: the text names what failed for which volume by itself.
+    `whole`: the text names what failed for which volume by itself; `quiet`: nothing went wrong, it takes its time.
     """
 
-    def __init__(self, text: str, *, whole: bool = False):
+    def __init__(self, text: str, *, whole: bool = False, quiet: bool = False):
         super().__init__(text)
-        self.whole = whole
+        self.whole, self.quiet = whole, quiet
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Mounted:
     path: Path
     read_only: bool = False
     changes: bool = False
+    is_shared: bool = False
+    """Others have the same files: nothing may ever be made in it."""
 
 
 @dataclass
@@ -48,6 +50,22 @@ class Tokens:
     """Service account tokens that were asked for and are still good: (pod, volume, path) → (token, renew after)."""
 
     known: dict[tuple[str, str, str], tuple[str, float]] = field(default_factory=dict)
+
+
+class ImageFiles(Protocol):
+    """The files of images, for volumes."""
+
+    def ensure(self, pod: Obj, wanted: Obj) -> None:
+        """Have an image here; `wanted` is like a container. Raises images.NotStarted, images.Pulling."""
+        ...
+
+    def keep(self, image: str, folder: Path) -> Path:
+        """The image's files; they stay as long as `folder` is there. Raises ImageFailure."""
+        ...
+
+    def kept(self, folder: Path) -> Path | None:
+        """What was kept for a folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +79,7 @@ class Context:
     facts: Facts
     clock: Clock
     tokens: Tokens
+    images: ImageFiles | None = None
 
     @property
     def fs_group(self) -> int | None:

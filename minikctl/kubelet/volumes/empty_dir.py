@@ -1,4 +1,4 @@
-"""emptyDir: a folder that begins empty and ends with the pod."""
+"""emptyDir: a folder that begins empty and ends with the pod; in memory where that is asked for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 
 from minikctl.api.meta import Obj
 from minikctl.kubelet.volumes import Context, Mounted
+from minikctl.runtime.process import memory
 
 TYPE = "emptyDir"
 
 
-def set_up(_volume: Obj, folder: Path, ctx: Context) -> Mounted:
+def set_up(volume: Obj, folder: Path, ctx: Context) -> Mounted:
+    if volume.get("medium") == "Memory":
+        folder = memory.place(folder) or folder
     if not folder.exists():
         folder.mkdir(parents=True)
         folder.chmod(0o777)

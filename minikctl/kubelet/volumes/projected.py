@@ -7,6 +7,7 @@ from pathlib import Path
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, get_path, name, namespace, uid
 from minikctl.kubelet.volumes import Context, Mounted, VolumeError, _payload, downward_api
+from minikctl.runtime.process import memory
 
 TYPE = "projected"
 RENEW_AT = 0.8
@@ -20,6 +21,7 @@ def set_up(volume: Obj, folder: Path, ctx: Context) -> Mounted:
         found = _files(source, ctx, mode)
         _payload.parts(found)
         files |= found
+    folder = memory.place(folder) or folder
     _payload.write(folder, files, ctx.clock.now(), ctx.fs_group)
     return Mounted(folder, read_only=True, changes=True)
 

@@ -82,6 +82,11 @@ class ClusterNetwork:
         request = {"do": "socket", "family": family, "type": kind, "protocol": protocol, "pod": sandbox_id}
         return self._socket(request)
 
+    def listen(self, address: str, port: int) -> Socket:
+        """The socket on which the router listens at one of its own addresses (TCP). It is one for all who ask, and stays
+        open with the network: who connects while nobody accepts waits."""
+        return self._socket({"do": "listen", "address": address, "port": port})
+
     def listener(self) -> Socket:
         """The socket on which the network itself is asked: for a supervisor that takes it over."""
         return self._socket({"do": "listener"})

@@ -34,6 +34,7 @@ from minikctl.runtime.network.rtnetlink import Netlink
 log = logging.getLogger("network")
 LOOPBACK = 1
 """The number of `lo` in every network namespace."""
+BACKLOG = 4096
 LOOK_SECONDS = 10
 """How often an orphan looks whether its cluster is still there."""
 OWN = namespaces.NETWORK | namespaces.HOST_NAME | namespaces.IPC
@@ -151,6 +152,7 @@ class Holder:
         self._state_dir, self._router, self._listener, self._supervisor = state_dir, router, listener, supervisor
         self._poll = select.epoll()
         self._ready: dict[int, Callable[[], None]] = {}
+        self._listeners: dict[tuple[str, int], socket.socket] = {}
         self._stopping = self._is_orphan = False
 
     def serve(self) -> None:
@@ -239,6 +241,8 @@ class Holder:
                 return {"pid": os.getpid()}, None
             case "listener":
                 return {}, self._listener
+            case "listen":
+                return {}, self._listen(request["address"], request["port"])
             case "add_address":
                 self._router.add_address(request["address"])
                 return {}, None
@@ -253,6 +257,20 @@ class Holder:
                     raise OSError(19, "the pod has no network")
                 return {}, self._router.socket(request["family"], request["type"], request["protocol"], pod_id)
         raise ValueError(f"cannot {request['do']}")
+
+    def _listen(self, address: str, port: int) -> socket.socket:
+        """Raises OSError."""
+        key = (address, port)
+        if key not in self._listeners:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                sock.bind(key)
+                sock.listen(BACKLOG)
+            except OSError:
+                sock.close()
+                raise
+            self._listeners[key] = sock
+        return self._listeners[key].dup()
 
     def _add_pod(self, connection: socket.socket, wanted: Pod) -> None:
         self._router.end_pod(wanted.id)

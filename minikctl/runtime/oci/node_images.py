@@ -10,7 +10,7 @@ What was loaded or built here is newer than what any registry has: the pull poli
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +19,13 @@ from minikctl.runtime import images
 from minikctl.runtime.images import Image as Settings
 from minikctl.runtime.interface import Credential, ImageFailure, ImageStatus
 from minikctl.runtime.oci import roots, unpacked
-from minikctl.runtime.oci.store import PULLED, Record
+from minikctl.runtime.oci.removal import IMAGE_FILE, chains_in_use
+from minikctl.runtime.oci.store import PULLED, Record, repository_of
 from minikctl.runtime.oci.unpacked import Unpacked
 from minikctl.runtime.process.images import ProcessImages, parsed
 from minikctl.runtime.reference import BadReference, Reference, names_registry, parse
+from minikctl.util.files import atomic_write
+from minikctl.util.jsonio import JSONError, compact, loads
 
 
 class NodeImages(ProcessImages):
@@ -81,6 +84,35 @@ class NodeImages(ProcessImages):
                 continue  # without a name
         return [*own, *super().list()]
 
+    def keep(self, image: str, folder: Path) -> Path:
+        with self.kept_all():
+            found = self.unpacked(image)
+            if found is None:
+                return super().keep(image, folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
+            atomic_write(folder / IMAGE_FILE, compact(note))
+            return found.root
+
+    def kept(self, folder: Path) -> Path | None:
+        try:
+            root = Path(loads((folder / IMAGE_FILE).read_bytes())["root"])
+        except (OSError, JSONError, KeyError, TypeError):
+            return None
+        return root if root.is_dir() else None
+
+    def used(self) -> Set[str]:
+        if not self._store.exists:
+            return frozenset()
+        chains = chains_in_use(self._state_dir)
+        names = self._store.records()
+        found = {n: r for n, r in names.items() if self._store.image(r.manifest).chain in chains}
+        return {f"{repository_of(n)}@{r.digest or r.manifest}" for n, r in found.items()}
+
+    def tidy(self) -> None:
+        if self._store.exists:
+            self._store.sweep(lambda: chains_in_use(self._state_dir))
+
     def remove(self, image: str) -> None:
         reference = parsed(image)
         if self._store.find(reference) is None:
@@ -91,7 +123,7 @@ class NodeImages(ProcessImages):
         remove(self._state_dir, [str(reference)])
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def kept_all(self) -> Iterator[None]:
         """No image is taken away as long as this is held."""
         if not self._store.exists:
             yield

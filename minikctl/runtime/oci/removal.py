@@ -17,7 +17,8 @@ IMAGE_FILE = "image.json"
 def chains_in_use(state_dir: Path) -> dict[str, str]:
     """The root file systems that containers of this cluster have, and one container of each: `<pod uid>/<name>`."""
     found = {}
-    for path in (Path(state_dir) / "pods").glob(f"*/containers/*/*/{IMAGE_FILE}"):
+    pods = Path(state_dir) / "pods"
+    for path in (*pods.glob(f"*/containers/*/*/{IMAGE_FILE}"), *pods.glob(f"*/volumes/*/*/{IMAGE_FILE}")):
         try:
             chain = str(loads(path.read_bytes())["chain"])
         except (OSError, JSONError, KeyError, TypeError):
@@ -42,7 +43,7 @@ def remove(state_dir: Path, names: Iterable[str]) -> tuple[list[str], list[str],
             raise ImageFailure(f"image {_shown(one.id)} is used by the container {user}: delete its pod first")
     gone = [store.image(m).id for m in sorted(going)]
     store.change(remove=names)
-    return names, gone, store.sweep(used) or 0
+    return names, gone, store.sweep(lambda: chains_in_use(state_dir)) or 0
 
 
 def _user(chain: str, used: Mapping[str, str], store: Store, left: Mapping[str, Record]) -> str | None:

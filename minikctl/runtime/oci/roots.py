@@ -11,6 +11,7 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from minikctl.runtime.oci import model
@@ -40,7 +41,7 @@ def ensure(store: Store, one: Image, limits: Limits | None = None) -> Path:
         scratch = store.roots / f".{place.name}.new"
         remove_tree(scratch)
         try:
-            done = _begin(store, one, scratch)
+            done = begin(store, one.diff_ids, scratch)
             for layer, diff_id in list(zip(one.layers, one.diff_ids))[done:]:
                 unpack(store.blob(layer.digest), scratch, limits or room(store), diff_id)
             scratch.rename(place)
@@ -69,10 +70,10 @@ def room(store: Store) -> Limits:
     return Limits(bytes=max(0, disk.free - int(disk.total * RESERVE)))
 
 
-def _begin(store: Store, one: Image, scratch: Path) -> int:
+def begin(store: Store, diff_ids: Sequence[str], scratch: Path) -> int:
     """Take over the longest part of the stack that is unpacked; the number of its layers."""
-    for count in range(len(one.diff_ids) - 1, 0, -1):
-        base = store.roots / model.chain_id(one.diff_ids[:count]).removeprefix("sha256:")
+    for count in range(len(diff_ids), 0, -1):
+        base = store.roots / model.chain_id(diff_ids[:count]).removeprefix("sha256:")
         if base.is_dir():
             clone(base, scratch)
             return count

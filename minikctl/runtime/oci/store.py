@@ -18,7 +18,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -206,16 +206,16 @@ class Store:
 
     # ------------------------------------------------------------------ taking away
 
-    def sweep(self, used_chains: Iterable[str] = ()) -> int | None:
+    def sweep(self, used_chains: Callable[[], Iterable[str]] = tuple) -> int | None:
         """Take away what no name leads to; bytes that were freed, None when somebody is adding just now.
 
-        `used_chains`: roots that containers have, whatever the names say.
+        `used_chains`: tells, once nobody can add, which roots containers have, whatever the names say.
         """
         from minikctl.runtime.oci import roots
 
         try:
             with self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                keep, chains = set(), set(used_chains)
+                keep, chains = set(), set(used_chains())
                 for record in self.records().values():
                     one = self.image(record.manifest)
                     keep |= {one.digest, one.config_blob.digest, *(layer.digest for layer in one.layers)}

@@ -10,7 +10,7 @@ from minikctl.runtime.images import Image as Settings
 from minikctl.runtime.interface import ImageStatus, RuntimeFailure, Security
 from minikctl.runtime.oci import model, users
 from minikctl.runtime.oci.inside import within
-from minikctl.runtime.oci.store import Record, repository_of
+from minikctl.runtime.oci.store import PULLED, Record, repository_of
 from minikctl.runtime.reference import Reference
 
 
@@ -51,6 +51,7 @@ def status(one: model.Image, record: Record, reference: Reference, tags: tuple[s
         size=one.size,
         uid=users.numeric(user),
         username=user.partition(":")[0],
+        pinned=record.source != PULLED,
     )
 
 

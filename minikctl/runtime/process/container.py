@@ -313,13 +313,13 @@ class Container:
     def _finish(self) -> None:
         self.log.close()
         self.state = EXITED
-        self._release()
         self.log.touch()  # those who follow it look again, and see that it is over
         self.over.set()
         for listener in list(self.listeners):
             listener(STDOUT, b"")
         self.listeners.clear()
         self._ended(self)
+        self._release()
 
     def _release(self, tries: int = 100) -> None:
         """Give back what the kernel keeps for it, as soon as the last of its processes is gone."""

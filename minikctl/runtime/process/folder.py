@@ -18,12 +18,14 @@ import os
 import shutil
 import stat as modes
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from minikctl.runtime.interface import ContainerConfig, Mount, Resources, SandboxStatus, Security
+from minikctl.runtime.process import memory
 from minikctl.runtime.process.proc import Process, parse_stat
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, indented, loads
@@ -41,6 +43,9 @@ class Launch:
     stop_signal: int
     image: str
     image_ref: str
+    pause: int = 0
+    """The process that has the namespaces of its pod, 0 when there is none."""
+    share_processes: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,21 @@ class PodsFolder:
         except FileNotFoundError:
             return []
 
+    def remove(self, uid: str) -> None:
+        """All files of a pod, on disk and in memory."""
+        self.remove_memory(uid)
+        remove_tree(self.pod(uid))
+
+    def remove_memory(self, uid: str = "") -> None:
+        """What a pod has in memory; without a pod, what all of them have."""
+        remove_tree(memory.root(self.path) / uid)
+
+    def remove_lost_memory(self) -> None:
+        """Of pods that have no folder any more."""
+        for uid in memory.pods_in(self.path):
+            if not self.pod(uid).is_dir():
+                self.remove_memory(uid)
+
     def container(self, uid: str, name: str, attempt: int) -> ContainerFolder:
         return ContainerFolder(self.pod(uid) / "containers" / name / str(attempt))
 
@@ -208,19 +228,23 @@ def config_from(content: dict[str, Any]) -> tuple[ContainerConfig, Launch]:
 def remove_tree(path: Path) -> None:
     """Remove a folder with all in it, also where a container took away its own permissions. Follows no links."""
 
-    def again(function: Any, name: str, _info: Any) -> None:
-        parent = os.path.dirname(name)
-        for place in (parent, name):
+    def again(_function: Any, name: str, _info: Any) -> None:
+        opened = False
+        for place in (os.path.dirname(name), name):
             try:
-                if modes.S_ISDIR(os.lstat(place).st_mode):
+                mode = os.lstat(place).st_mode
+                if modes.S_ISDIR(mode) and modes.S_IMODE(mode) != 0o700:
                     os.chmod(place, 0o700)
+                    opened = True
             except OSError:
                 pass
-        try:
-            function(name)
-        except OSError:
-            if os.path.isdir(name) and not os.path.islink(name):
-                shutil.rmtree(name, ignore_errors=True)
+        if not os.path.isdir(name) or os.path.islink(name):
+            with suppress(OSError):
+                os.unlink(name)
+        elif opened:
+            remove_tree(Path(name))
+        else:
+            shutil.rmtree(name, ignore_errors=True)
 
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, onerror=again)

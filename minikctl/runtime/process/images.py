@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from minikctl.runtime import images
@@ -71,6 +71,18 @@ class ProcessImages:
         with self._lock:
             self._present.discard(str(parsed(image)))
             self._save()
+
+    def keep(self, image: str, folder: Path) -> Path:
+        raise ImageFailure(f'image "{parsed(image)}" has no files: it is emulated')
+
+    def kept(self, folder: Path) -> Path | None:
+        return None
+
+    def used(self) -> Set[str]:
+        return frozenset()
+
+    def tidy(self) -> None:
+        """There is nothing."""
 
     def emulated(self, image: str) -> tuple[Image, ImageStatus]:
         """What stands behind an image. Raises ImageFailure."""

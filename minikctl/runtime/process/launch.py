@@ -56,9 +56,10 @@ def words_of(config: ContainerConfig, image: Image) -> tuple[str, ...]:
 
 
 def environment(config: ContainerConfig, image: Image, sandbox: SandboxStatus, ip: str, home: str) -> dict[str, str]:
-    """What a container of the image has in its environment, with what its config sets."""
+    """What a container of the image has in its environment, with what its config sets. `ip`: where emulated programs
+    are to listen, "" for everywhere."""
     env = {"TERM": "xterm"} if config.tty else {}
-    own = {"HOSTNAME": sandbox.hostname or sandbox.name, "HOME": home, POD_IP: ip}
+    own = {"HOSTNAME": sandbox.hostname or sandbox.name, "HOME": home, **({POD_IP: ip} if ip else {})}
     return {**env, "PATH": PATH, **image.env, **own, **dict(config.env)}
 
 

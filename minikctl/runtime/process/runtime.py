@@ -49,6 +49,7 @@ from minikctl.runtime.process.launch import StartRefused, find_program, link_mou
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.disk import size
 from minikctl.util.files import private_folder
 
 log = logging.getLogger("runtime")
@@ -65,7 +66,7 @@ class ProcessRuntime:
 
     name = "minikctl-process"
     version = "0.1.0"
-    simulated = False
+    simulated = has_network = False
     container_class: type[Container] = Container
     images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES
@@ -78,7 +79,7 @@ class ProcessRuntime:
         self.images = self.images_class(state_dir, node)
         self._presence_path = state_dir / "run" / f"runtime-{node}.pipe"
         self._presence = -1
-        self._addresses = AddressPool(cidr, is_free=address_is_free)
+        self._addresses = AddressPool(cidr, is_free=self._is_free)
         self._boot = _boot_id()
         self._lock = threading.RLock()
         self._sandboxes: dict[str, SandboxStatus] = {}
@@ -95,6 +96,7 @@ class ProcessRuntime:
     def start(self, notify: Notify) -> None:
         """Adopt what earlier agents left, then listen."""
         _raise_descriptor_limit()
+        self._folder.remove_lost_memory()
         self._limits.start(self._folder.uids())
         for uid in self._folder.uids():
             self._adopt_pod(uid)
@@ -113,7 +115,7 @@ class ProcessRuntime:
         for sandbox, node, boot in self._folder.sandboxes(uid):
             if node != self._node:
                 continue
-            if boot != self._boot and sandbox.state == READY:
+            if sandbox.state == READY and (boot != self._boot or not self._survived(sandbox)):
                 sandbox = replace(sandbox, state=NOT_READY)
                 self._save(sandbox)
             self._sandboxes[sandbox.id] = sandbox
@@ -186,17 +188,36 @@ class ProcessRuntime:
             self._clock.now(),
             config.host_network,
             config.hostname,
+            config.share_processes,
         )
         try:
             self._save(sandbox)
+            self._begin(sandbox, config)
         except OSError as e:
             self._addresses.release(ip)
             raise RuntimeFailure(f"failed to create the pod's folder: {e.strerror}: {e.filename}") from None
+        except RuntimeFailure:
+            self._folder.remove_sandbox(sandbox)
+            self._addresses.release(ip)
+            raise
         with contextlib.suppress(OSError):  # told of when a container needs it
             self._limits.add_pod(config.uid, config.resources)
         with self._lock:
             self._sandboxes[sandbox.id] = sandbox
         return sandbox
+
+    def _begin(self, sandbox: SandboxStatus, config: SandboxConfig) -> None:
+        """Make what the pod's containers share. Raises RuntimeFailure, OSError."""
+
+    def _survived(self, sandbox: SandboxStatus) -> bool:
+        """Whether it is still there for an agent that comes later."""
+        return True
+
+    def _over(self, sandbox: SandboxStatus) -> None:
+        """Its containers have ended: take away what they shared."""
+
+    def _is_free(self, address: str) -> bool:
+        return address_is_free(address)
 
     def _save(self, sandbox: SandboxStatus) -> None:
         self._folder.save_sandbox(sandbox, self._node, self._boot)
@@ -211,9 +232,13 @@ class ProcessRuntime:
         for container in self._of_sandbox(sandbox_id):
             if container.state == RUNNING and not container.over.wait(2):
                 container.remove()
+        self._over(sandbox)
+        self._set_stopped(sandbox)
+
+    def _set_stopped(self, sandbox: SandboxStatus) -> None:
         stopped = replace(sandbox, state=NOT_READY)
         with self._lock:
-            self._sandboxes[sandbox_id] = stopped
+            self._sandboxes[sandbox.id] = stopped
         with contextlib.suppress(OSError):
             self._save(stopped)
         self._addresses.release(sandbox.ip)
@@ -231,7 +256,7 @@ class ProcessRuntime:
             is_last = all(s.uid != sandbox.uid for s in self._sandboxes.values())
         if is_last:
             self._limits.remove_pod(sandbox.uid)
-            remove_tree(self._folder.pod(sandbox.uid))
+            self._folder.remove(sandbox.uid)
         else:
             self._folder.remove_sandbox(sandbox)
 
@@ -245,6 +270,13 @@ class ProcessRuntime:
     def pod_uids(self) -> Sequence[str]:
         with self._lock:
             return list(dict.fromkeys(s.uid for s in self._sandboxes.values()))
+
+    def strays(self) -> Sequence[str]:
+        return [uid for uid in self._folder.uids() if not self._folder.sandboxes(uid)]
+
+    def remove_stray(self, uid: str) -> None:
+        if not self._folder.sandboxes(uid):
+            self._folder.remove(uid)
 
     def pod_folder(self, uid: str) -> Path | None:
         return self._folder.pod(uid)
@@ -385,6 +417,14 @@ class ProcessRuntime:
             processes=len(below),
         )
 
+    def disk_usage(self, uid: str) -> Mapping[str, int]:
+        found: dict[str, int] = {}
+        for name in {c.path.parent.name for c in self._folder.containers(uid)}:
+            runs = [c.path for c in self._folder.containers(uid) if c.path.parent.name == name]
+            parts = [run / part for run in runs for part in ("root", "layers")]
+            found[name] = sum(size(p) for p in (*parts, self._folder.log(uid, name, 0).parent))
+        return found
+
     def wait_for_log(self, container_id: str, seen: int, timeout: float) -> int:
         return self._container(container_id).log.wait(seen, timeout)
 
@@ -520,6 +560,8 @@ def kill_everything(state_dir: str | Path, node: str = "") -> int:
 
     proc.kill_all(find)
     limits.clean(Path(state_dir), node)
+    for uid in uids if node else [""]:
+        folder.remove_memory(uid)
     _note_killed(folder, uids)
     return len(killed)
 

@@ -22,6 +22,21 @@ FIRST_OPENED = 20
 """From this number on descriptors are those of parts of volumes."""
 
 
+PROCESSES_FD = 7
+"""The descriptor of the PID namespace that the containers of a pod share."""
+
+CHANGING = ("SETGID", "SETPCAP", "SETUID")
+"""The rights that becoming another user takes."""
+
+
+@dataclass(frozen=True)
+class PodNamespaces:
+    """Those of a pod's pause process."""
+
+    pause: int
+    share_processes: bool = False
+
+
 @dataclass(frozen=True)
 class Box:
     """What one container's bubblewrap is told. visible: (folder of the host's, its read-only place)."""
@@ -32,6 +47,10 @@ class Box:
     env: Sequence[tuple[str, str]]
     mounts: Sequence[Mount] = ()
     visible: Sequence[tuple[str, str]] = ()
+    pod: PodNamespaces | None = None
+    """What it shares with its pod; without, the host name is its own, and the network the machine's."""
+    shared_memory: str = ""
+    """The folder that the pod's containers have as /dev/shm; without, each has its own."""
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
@@ -42,14 +61,7 @@ class Box:
 def arguments(box: Box) -> list[str]:
     """Everything between `bwrap` and `--`."""
     security = box.security
-    words = [
-        *bwrap.namespaces(security.user or 0, security.group or 0),
-        "--hostname",
-        box.hostname,
-        "--as-pid-1",
-        "--die-with-parent",
-        "--clearenv",
-    ]
+    words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
     opened = descriptors(box.mounts)
@@ -66,11 +78,37 @@ def arguments(box: Box) -> list[str]:
     words += [
         "--cap-drop",
         "ALL",
-        *(w for c in capabilities(security) for w in ("--cap-add", "ALL" if c == "ALL" else f"CAP_{c}")),
+        *(w for c in at_first(security) for w in ("--cap-add", "ALL" if c == "ALL" else f"CAP_{c}")),
     ]
     if box.seccomp >= 0:
         words += ["--seccomp", str(box.seccomp)]
     return [*words, "--chdir", box.working_dir]
+
+
+def _namespaces(box: Box) -> list[str]:
+    security = box.security
+    if box.pod is None:
+        return [*bwrap.namespaces(security.user or 0, security.group or 0), "--hostname", box.hostname, "--as-pid-1"]
+    if box.pod.share_processes:
+        return ["--pidns", str(PROCESSES_FD)]
+    own_users = []
+    if os.geteuid() != 0 and (security.user or security.group):
+        own_users = ["--unshare-user", "--uid", str(security.user or 0), "--gid", str(security.group or 0)]
+    return [*own_users, "--unshare-pid", "--as-pid-1"]
+
+
+def entering(pod: PodNamespaces) -> list[str]:
+    """The command that runs bubblewrap in a pod's namespaces. What it makes there belongs to the pod's users."""
+    users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+    return ["nsenter", *users, "--target", str(pod.pause), "--net", "--ipc", "--uts", "--"]
+
+
+def own_user(security: Security, pod: PodNamespaces | None) -> list[str]:
+    """The command that makes an ordinary user's container another user where bubblewrap does not: it cannot enter a
+    PID namespace from within new users."""
+    if os.geteuid() == 0 or pod is None or not pod.share_processes or not (security.user or security.group):
+        return []
+    return ["unshare", "--user", f"--map-user={security.user or 0}", f"--map-group={security.group or 0}", "--"]
 
 
 def descriptors(mounts: Iterable[Mount]) -> dict[Mount, int]:
@@ -93,7 +131,12 @@ def _root(box: Box) -> Iterable[str]:
         words += [w for lower in lowers for w in ("--overlay-src", lower)]
         words += ["--overlay", str(layout.upper(place)), str(layout.work(place)), place]
     words += bwrap.links() if layout.host_tools else ()
-    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/dev/shm", "--ro-bind", "/sys", "/sys"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    if box.shared_memory:
+        words += ["--bind", box.shared_memory, "/dev/shm"]
+    else:
+        words += ["--perms", "1777", "--tmpfs", "/dev/shm"]
+    words += ["--ro-bind", "/sys", "/sys"]
     if not box.security.privileged:  # the kernel's settings are the host's; bubblewrap takes root's for unwritable
         words += [w for place in KERNEL for w in ("--ro-bind-try", place, place)]
     for source, place in box.visible:
@@ -127,8 +170,18 @@ def capabilities(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*kept, *(c for c in security.add_capabilities if c != "MKNOD"))))
 
 
-def joining(pid: int, working_dir: str) -> list[str]:
-    """The command that runs another one in the namespaces of the container whose main process is `pid`."""
+def at_first(security: Security) -> tuple[str, ...]:
+    """The same until it has become somebody else, which needs rights that are given up on the way: see `limited`."""
+    own = capabilities(security)
+    if os.geteuid() != 0 or security.privileged or not (security.user or security.group):
+        return own
+    return tuple(dict.fromkeys((*own, *CHANGING)))
+
+
+def joining(pid: int, working_dir: str, *, network: bool) -> list[str]:
+    """The command that runs another one in the namespaces of the container whose main process is `pid`. `network`: the
+    pod has its own."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
     target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
+    target += ["--net"] if network else []
     return ["nsenter", *users, *target, f"--wd=/proc/{pid}/root{working_dir}", "--"]

@@ -12,6 +12,7 @@ from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
+from minikctl.runtime.process.folder import Launch
 from minikctl.runtime.process.launch import python
 from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
@@ -19,7 +20,13 @@ from minikctl.util.jsonio import JSONError, loads
 ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 # The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
-_WITH_ARGUMENTS = 'exec 9<"$1/bwrap.args"; [ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"; shift; exec "$@"'
+_WITH_ARGUMENTS = """\
+exec 9<"$1/bwrap.args"
+[ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"
+[ -z "$2" ] || exec 7<"$2"
+shift 2
+exec "$@"
+"""
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _LOADER = "LD_"
@@ -32,16 +39,19 @@ class SandboxContainer(Container):
     takes_terminal = True
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
-        security = self.config.security
-        limits = command.limited(security, command.capabilities(security), drop=False)
+        security, pod = self.config.security, pod_of(self.run)
+        rights = command.capabilities(security)
+        limits = command.limited(security, rights, drop=command.at_first(security) != rights)
+        processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []
-        box = [*opening, bwrap.program(), "--args", "9", "--"]
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), *box]
+        entering = command.entering(pod) if pod is not None else []
+        box = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
+        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes, *box]
         terminal = TAKE_TERMINAL if self.config.tty else ()
-        terminal, limits = self._in_image(terminal), self._in_image(limits)
+        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
         return (
-            [*start, *terminal, *limits, *self.run.argv],
+            [*start, *first, *self.run.argv],
             str(self.folder.path),
             {**_SYSTEM, MARK: str(self.folder.path)},
         )
@@ -56,7 +66,7 @@ class SandboxContainer(Container):
         env = dict(self.run.env)
         awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
         setting = ["env", *awkward] if awkward else []
-        join = command.joining(main.pid, self.run.working_dir)
+        join = command.joining(main.pid, self.run.working_dir, network=self.run.pause != 0)
         limits, setting = self._in_image(limits), self._in_image(setting)
         return [*join, *limits, *setting, *argv], str(self.folder.path), env
 
@@ -73,6 +83,8 @@ class SandboxContainer(Container):
     def hears(self, main: proc.Process, number: int) -> bool:
         """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
         moment to get one: else the whole grace period would pass before it is killed."""
+        if self.run.share_processes:
+            return True
         return proc.catches(main.pid, number) or proc.age(main) > TIME_FOR_HANDLERS
 
     def main_process(self) -> proc.Process | None:
@@ -85,6 +97,11 @@ class SandboxContainer(Container):
             if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
                 return found.process
         return None
+
+
+def pod_of(run: Launch) -> command.PodNamespaces | None:
+    """The namespaces of the container's pod, if it has any."""
+    return command.PodNamespaces(run.pause, run.share_processes) if run.pause else None
 
 
 def image_of(folder: Path) -> Mapping[str, Any] | None:

@@ -1,7 +1,8 @@
 """The sandbox runtime: as the process runtime, but every container has its own root file system, process numbers, host
 name and IPC, and cannot write anywhere on the host but into its own folder and its volumes.
 
-The network is the host's: a pod has an address of its own on the loopback interface. As an ordinary user there is only
+With a cluster network (see `runtime.network`) a pod has a network of its own, too, and its containers share IPC and,
+where it asks for that, processes. Without, a pod is an address on the machine's loopback interface. As an ordinary user there is only
 one user in a container; changing a file's owner or the own user is refused by the kernel. See `limitations`.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -17,12 +19,21 @@ from functools import cache
 from pathlib import Path
 
 from minikctl.runtime.images import Image, Program
-from minikctl.runtime.interface import ContainerConfig, ImageStatus, SandboxStatus
+from minikctl.runtime.interface import (
+    READY,
+    RUNNING,
+    ContainerConfig,
+    ImageStatus,
+    Notify,
+    SandboxConfig,
+    SandboxStatus,
+)
+from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.oci import unpacked
 from minikctl.runtime.oci.node_images import NodeImages
 from minikctl.runtime.oci.removal import IMAGE_FILE
-from minikctl.runtime.process.container import Container
-from minikctl.runtime.process.folder import ContainerFolder, Launch
+from minikctl.runtime.process.container import MARK, Container
+from minikctl.runtime.process.folder import ContainerFolder, Launch, remove_tree
 from minikctl.runtime.process.launch import (
     IMAGE,
     ROOT,
@@ -36,6 +47,8 @@ from minikctl.runtime.process.launch import (
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
 from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
+from minikctl.runtime.sandbox.pods import PodNetwork
+from minikctl.util.clock import Clock
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import compact
 
@@ -45,6 +58,7 @@ NETWORK = (
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
 OWN = "/opt/.minikctl"
 SHARING = "containers of a pod share no processes and no IPC"
+HOST_NETWORK = "pods on the host's network (hostNetwork) are on a network that all nodes of this cluster share"
 
 
 class SandboxRuntime(ProcessRuntime):
@@ -55,8 +69,26 @@ class SandboxRuntime(ProcessRuntime):
     images_class = NodeImages
     images: NodeImages
 
+    def __init__(
+        self,
+        state_dir: Path,
+        node: str,
+        cidr: str,
+        *,
+        host_ip: str = "",
+        clock: Clock | None = None,
+        network: ClusterNetwork | None = None,
+    ):
+        """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
+        super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
+        self.has_network = network is not None
+        self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
+
     def limitations(self) -> Sequence[str]:
-        return (NETWORK, *(() if os.geteuid() == 0 else (ONE_USER,)), *self._limits.limitations(), SHARING)
+        users = () if os.geteuid() == 0 else (ONE_USER,)
+        if self._network is not None:
+            return (HOST_NETWORK, *users, *self._limits.limitations())
+        return (NETWORK, *users, *self._limits.limitations(), SHARING)
 
     @property
     def _tools(self) -> Path:
@@ -65,6 +97,68 @@ class SandboxRuntime(ProcessRuntime):
     @property
     def _etc(self) -> Path:
         return self._presence_path.parent / "sandbox-etc"
+
+    # ------------------------------------------------------------------ pods
+
+    def start(self, notify: Notify) -> None:
+        if self._network is not None:
+            self._network.start()
+        super().start(notify)
+        for container in [c for c in self._containers.values() if c.state == RUNNING]:
+            if self._sandboxes[container.sandbox_id].state != READY:
+                self._loop.call(container.kill)  # its pod was lost in the meantime
+
+    def stop(self) -> None:
+        super().stop()
+        if self._network is not None:
+            self._network.stop()
+
+    def _begin(self, sandbox: SandboxStatus, config: SandboxConfig) -> None:
+        if self._network is None:
+            return
+        shared = self._shared_memory(sandbox)
+        remove_tree(shared)
+        shared.mkdir()
+        shared.chmod(0o1777)
+        self._network.begin(sandbox, config, {MARK: f"{self._folder.pod(sandbox.uid)}/pause"})
+
+    def _shared_memory(self, sandbox: SandboxStatus) -> Path:
+        return self._folder.pod(sandbox.uid) / "shm"
+
+    def _survived(self, sandbox: SandboxStatus) -> bool:
+        if self._network is not None:
+            return self._network.adopt(sandbox.id)
+        return sandbox.host_network or not sandbox.ip or sandbox.ip in self._addresses
+
+    def _is_free(self, address: str) -> bool:
+        return self._network is not None or super()._is_free(address)
+
+    def _over(self, sandbox: SandboxStatus) -> None:
+        if self._network is not None:
+            self._network.end(sandbox.id)
+
+    def _lost(self, sandbox_id: str) -> None:
+        """A pod's pause process has ended: so do its containers, and the kubelet makes the pod anew."""
+        sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox is None or sandbox.state != READY:
+            return
+        self._set_stopped(sandbox)
+        for container in self._of_sandbox(sandbox_id):
+            container.kill()
+        self._notify(sandbox.uid)
+
+    def dial(self, sandbox_id: str, host: str, port: int, timeout: float) -> socket.socket:
+        if self._network is None:
+            return super().dial(sandbox_id, host, port, timeout)
+        return self._network.dial(self._sandbox(sandbox_id), host, port, timeout)
+
+    def _pod(self, sandbox: SandboxStatus) -> command.PodNamespaces | None:
+        """Raises RuntimeFailure when it is lost."""
+        if self._network is None:
+            return None
+        return command.PodNamespaces(self._network.pause(sandbox.id), sandbox.share_processes)
+
+    # ------------------------------------------------------------------ containers
 
     def _settle(self, config: ContainerConfig) -> ContainerConfig:
         found = self.images.unpacked(config.image)
@@ -75,16 +169,25 @@ class SandboxRuntime(ProcessRuntime):
 
     def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
         layout, image, status, home = self._image(folder, config)
-        tree.make(layout, image, _commands(image, name_of(config, status)))
+        tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
-        ip = self._host_ip if sandbox.host_network else sandbox.ip
-        env = environment(config, image, sandbox, ip, home)
+        pod, ip = self._pod(sandbox), self._host_ip if sandbox.host_network else sandbox.ip
+        env = environment(config, image, sandbox, "" if pod else ip, home)
         working_dir = layout.destination(config.working_dir or image.working_dir)
         is_new = tree.Finder(layout, config.mounts).find(working_dir) is None
         if is_new and layout.image is None:
             tree.make_folder(layout, working_dir)
         words, name = words_of(config, image), name_of(config, status)
-        run = Launch(words, tuple(env.items()), working_dir, stop_signal(image), name, status.ref)
+        run = Launch(
+            words,
+            tuple(env.items()),
+            working_dir,
+            stop_signal(image),
+            name,
+            status.ref,
+            pod.pause if pod else 0,
+            sandbox.share_processes and pod is not None,
+        )
         blind = b"" if os.geteuid() == 0 else seccomp.program()
         box = command.Box(
             layout,
@@ -93,6 +196,8 @@ class SandboxRuntime(ProcessRuntime):
             run.env,
             config.mounts,
             visible() if layout.host_tools else ((str(tools.make(self._tools)), tools.PLACE),),
+            pod,
+            str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,
             config.security,
             working_dir if is_new and layout.image is not None else "",
@@ -108,7 +213,7 @@ class SandboxRuntime(ProcessRuntime):
     def _image(self, folder: ContainerFolder, config: ContainerConfig) -> tuple[tree.Layout, Image, ImageStatus, str]:
         """The file system, how the image is run, and the home of its user. Raises RuntimeFailure, OSError."""
         etc = tree.make_etc(self._etc)
-        with self.images.kept():  # until it is noted that this container needs it
+        with self.images.kept_all():  # until it is noted that this container needs it
             found = self.images.unpacked(config.image)
             if found is not None:
                 note = {"root": str(found.root), "chain": found.chain, "hostTools": found.base is not None}
@@ -146,7 +251,7 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
     return tuple(place for place in found if os.access(place[0], os.X_OK))
 
 
-def _commands(image: Image, name: str) -> dict[str, str]:
+def commands(image: Image, name: str) -> dict[str, str]:
     """The image's own programs as scripts."""
     return {path: _script(program, name) for path, program in image.programs.items()}
 

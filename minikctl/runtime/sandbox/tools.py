@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PLACE = "/dev/.minikctl"
-NAMES = ("setpriv", "setsid", "env")
+NAMES = ("setpriv", "setsid", "env", "unshare")
 _LOADER = "ld.so"
 _INTERPRETER = 3
 """The type of the program header that names the loader, see elf(5)."""

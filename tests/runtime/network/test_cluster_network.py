@@ -17,7 +17,7 @@ from minikctl.runtime.network.client import ClusterNetwork, NetworkFailure
 from minikctl.runtime.network.pod import Pod
 from tests.runtime.conftest import until
 from tests.support.network import cluster_network, fork_holder
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 ONE, TWO = "1" * 64, "2" * 64
 GATEWAY = "10.244.1.1"
@@ -92,10 +92,7 @@ def test_pods(network: ClusterNetwork) -> None:
     check_pods(network)
 
 
-def test_an_ordinary_user(network: ClusterNetwork, tmp_path: Path) -> None:
-    folder = tmp_path / "own"
-    folder.mkdir()
-
+def test_an_ordinary_user(network: ClusterNetwork) -> None:
     def check() -> None:
         with cluster_network(folder) as own:
             assert own is not None
@@ -103,7 +100,8 @@ def test_an_ordinary_user(network: ClusterNetwork, tmp_path: Path) -> None:
             check_pods(own)
             assert namespace(own.pid, "user") != namespace(os.getpid(), "user")
 
-    as_ordinary_user(folder, check)
+    with open_folder() as folder:
+        as_ordinary_user(folder, check)
 
 
 def test_udp_and_a_listener_for_pods(network: ClusterNetwork) -> None:

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import resource
+import shlex
 from pathlib import Path
 
 import pytest
 
 from minikctl.runtime.oci.store import Store
 from tests.runtime.oci import archives
+
+IMPORTED_FOR_NOBODY = (bz2, gzip, lzma, resource, shlex)
+"""Who is nobody in a part of a test may be unable to read the interpreter's own libraries."""
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from minikctl.runtime.oci.compression import Counted
 from minikctl.runtime.oci.layer import Limits, apply
 from minikctl.runtime.oci.model import BadImage
 from tests.runtime.oci.archives import entry, folder, hard_link, link, tar
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 
 def laid(root: Path, *layers: bytes, limits: Limits | None = None) -> list[int]:
@@ -148,10 +148,7 @@ def test_owners(tmp_path: Path) -> None:
     assert (os.stat(tmp_path / "root/d").st_uid, os.stat(tmp_path / "root/d").st_gid) == (7, 8)
 
 
-def test_an_ordinary_user_owns_everything(tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    root.mkdir()
-
+def test_an_ordinary_user_owns_everything() -> None:
     def check() -> None:
         laid(
             root,
@@ -161,4 +158,5 @@ def test_an_ordinary_user_owns_everything(tmp_path: Path) -> None:
         assert {p.stat().st_uid for p in root.rglob("*")} == {os.geteuid()}
         assert tree(root) == {"d": "/", "d/f": "x", "d/g": "y", "e": "/"}
 
-    as_ordinary_user(root, check)
+    with open_folder() as root:
+        as_ordinary_user(root, check)

@@ -5,9 +5,9 @@ Each is a script for `python -I -S` that answers as the usual program does, with
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from shutil import which
 
 from minikctl.runtime.images import Program
 
@@ -17,5 +17,5 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def programs(names: Iterable[str] = NAMES, *, always: Iterable[str] = ()) -> Mapping[str, Program]:
     """Path in the container → the applet, for programs that the host lacks; `always`: those that are ours anyway."""
-    wanted = [n for n in names if n in tuple(always) or shutil.which(n, path=_PATH) is None]
+    wanted = [n for n in names if n in tuple(always) or which(n, path=_PATH) is None]
     return {f"/usr/bin/{name}": Program(script=Path(__file__).with_name(f"{name}.py")) for name in wanted}

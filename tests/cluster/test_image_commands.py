@@ -1,0 +1,105 @@
+"""`minikctl image`: what the commands print and refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from minikctl.cli import run
+from minikctl.kubectl.command import Environment
+from tests.runtime.oci import archives
+from tests.support.cluster import Result
+
+
+class Commands:
+    def __init__(self, folder: Path):
+        self.folder = folder
+        (folder / "web.tar").write_bytes(
+            archives.docker_archive((["web:1"], [archives.tar(archives.entry("a", "A"))], {"Cmd": ["a"]}))
+        )
+
+    def __call__(self, *words: str, environ: dict[str, str] | None = None) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        state = {"MINIKCTL_STATE": str(self.folder / "state"), **(environ or {})}
+        env = Environment(stdin=io.StringIO(), stdout=out, stderr=err, environ=state, cwd=self.folder)
+        return Result(run(["image", *words], env), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Commands:
+    return Commands(tmp_path)
+
+
+def test_the_life_of_an_image(image: Commands) -> None:
+    assert image("ls").err == "No images found (minikctl image ls --all also shows the emulated ones)\n"
+    assert image("load", "-i", "web.tar").out == "Loaded image: web:1\n"
+    image("tag", "web:1", "quay.io/me/web:2")
+    table = image("ls").out.splitlines()
+    assert table[0].split() == ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE", "SOURCE"]
+    assert [line.split()[:2] for line in table[1:]] == [["web", "1"], ["quay.io/me/web", "2"]]
+    (found, _) = json.loads(image("ls", "-o", "json").out)["images"]
+    assert found["name"] == "docker.io/library/web:1" and found["source"] == "load" and found["size"] > 10_000
+    assert image("ls", "-q").out == found["id"][7:19] + "\n"
+    assert image("ls", "-o", "yaml", "web:1").out.startswith("images:\n- digest: sha256:")
+    assert image("save", "-o", "out.tar", found["id"][7:19]).code == 0
+    assert image("rm", "web:1").out == "Untagged: web:1\n"
+    assert image("rm", found["id"][7:15]).out == f"Untagged: quay.io/me/web:2\nDeleted: {found['id']}\n"
+    assert image("load", "out.tar").out == "Loaded image: web:1\nLoaded image: quay.io/me/web:2\n"
+
+
+def test_the_emulated_ones_are_shown(image: Commands) -> None:
+    assert "nginx" in image("ls", "--all", "-o", "name").out
+
+
+def test_build_and_add(image: Commands) -> None:
+    (image.folder / "Dockerfile").write_text("FROM scratch\nCOPY web.tar /\nLABEL a=1\n")
+    done = image("build", "-t", "built", ".")
+    assert done.out.splitlines()[1:] == ["Successfully tagged built:latest"] and "[2/3] COPY web.tar /\n" in done.err
+    assert image("build", "-q", "-t", "built", "--label", "b=2", ".").out.startswith("sha256:")
+    assert image("add", "me/files:1", "--command", "sh -c 'exit 3'").out == "image/me/files:1 added\n"
+    written = json.loads((image.folder / "state/images/docker.io_me_files_1.json").read_text())
+    assert written == {"image": "docker.io/me/files:1", "command": ["sh", "-c", "exit 3"]}
+    (image.folder / "app").mkdir()
+    (image.folder / "app/main.py").write_text("print(1)")
+    assert image("add", "me/app", "app", "--env", "A=1", "--", "python3", "main.py").code == 0
+    saved = image("save", "-o", "x.tar", "me/app")
+    assert saved.err.startswith("Warning: me/app is not portable: it was built from busybox")
+    assert sorted(image("ls", "-o", "name").out.split()) == ["built:latest", "me/app:latest", "me/files:1"]
+    assert image("rm", "me/files:1").out == "Untagged: me/files:1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("rm", "nothing"), "error: there is no image 'nothing' (minikctl image ls shows those that there are)"),
+        (("rm",), "error: which image?"),
+        (("tag", "a"), "error: exactly two names are needed"),
+        (("load", "-i", "none.tar"), "error: cannot load none.tar: No such file or directory"),
+        (("load", "-i", "note"), "error: cannot load note: this is no archive of images"),
+        (("ls", "-o", "wide"), "error: unknown output format 'wide'"),
+        (("build", "nowhere"), "error: 'nowhere' is no folder"),
+        (("build", "-t", "Bad", "."), "error: 'Bad' is no name for an image"),
+        (("build", "-t", "x", "."), "error: cannot build x: No such file or directory: "),
+        (("build", "-f", "note", "."), "error: cannot build .: note: line 1: unknown instruction: NO"),
+        (("pull", "a b"), "error: 'a b' is no name for an image"),
+        (
+            ("pull", "127.0.0.1:9/x"),
+            'error: cannot pull 127.0.0.1:9/x: failed to pull and unpack image "127.0.0.1:9/x:latest"',
+        ),
+        (("pull", "--creds", ":x", "a"), "error: --creds is USER:PASSWORD"),
+        (("add", "x"), "error: --command or a folder is needed"),
+        (
+            ("add", "x", "--command", "no-such-program"),
+            "error: cannot add x: this machine has no program no-such-program",
+        ),
+        (("add", "x", "--command", "./none"), "error: cannot add x: there is no program ./none"),
+        (("nonsense",), "error: unknown command"),
+    ],
+)
+def test_refused(image: Commands, words: tuple[str, ...], why: str) -> None:
+    (image.folder / "note").write_text("no archive at all\n")
+    done = image(*words)
+    assert done.code == 1 and done.err.startswith(why), done

@@ -1,0 +1,284 @@
+"""The ingress of a real cluster: curl, wrk, WebSockets' handshake, a browser; updates, kills."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minikctl.cluster import layout, processes
+from tests.proxy.http_load import load
+from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
+
+Obj = dict[str, Any]
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.47"
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+SERVER = {
+    "name": "web",
+    "image": AGNHOST,
+    "args": ["netexec", "--http-port=8080"],
+    "ports": [{"containerPort": 8080}],
+    "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+    "lifecycle": {"preStop": {"sleep": {"seconds": 1}}},
+}
+HOST = "shop.example.com"
+
+
+def workload(name: str, replicas: int) -> list[Obj]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"terminationGracePeriodSeconds": 5, "containers": [SERVER]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    strategy = {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    deployment = {"metadata": {"name": name}, "spec": {**spec, "strategy": strategy}}
+    service = {"metadata": {"name": name}, "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]}}
+    return [
+        {"apiVersion": "apps/v1", "kind": "Deployment", **deployment},
+        {"apiVersion": "v1", "kind": "Service", **service},
+    ]
+
+
+def rules(name: str, host: str = HOST, service: str = "web", **more: Any) -> Obj:
+    path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": service, "port": {"number": 80}}}}
+    annotations = more.pop("annotations", {})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": name, "annotations": annotations},
+        "spec": {"rules": [{"host": host, "http": {"paths": [path]}}], **more},
+    }
+
+
+class Site:
+    """A cluster with Deployment and Service `web`, and an Ingress for them."""
+
+    def __init__(self, daemon: Daemon):
+        self.daemon, self.client = daemon, daemon.client
+        for obj in [*workload("web", 2), rules("web")]:
+            self.create(obj)
+        eventually(lambda: self.address("web") != "", 30)
+        eventually(lambda: self.ready("web") == 2, 30)
+
+    def create(self, obj: Obj) -> None:
+        kind = self.client.kind_of(obj["apiVersion"], obj["kind"])
+        assert kind is not None
+        self.client.create(kind, obj, "default")
+
+    def ready(self, name: str) -> int:
+        return int((self.client.get("deployments.apps", name, "default").get("status") or {}).get("readyReplicas") or 0)
+
+    def address(self, name: str, scheme: str = "http") -> str:
+        from minikctl.cluster.commands.ingress import origin
+
+        return origin(self.client.get("ingresses.networking.k8s.io", name, "default"), scheme)
+
+    def port(self) -> int:
+        return int((self.address("web").rpartition(":")[2] if self.address("web").count(":") > 1 else "") or 80)
+
+    def curl(self, *words: str) -> str:
+        done = subprocess.run(["curl", "-s", "--max-time", "20", *words], capture_output=True, text=True, check=False)
+        return done.stdout
+
+    def get(self, path: str = "/hostname", host: str = HOST) -> str:
+        return self.curl("-H", f"Host: {host}", f"{self.address('web')}{path}")
+
+    def events(self, name: str) -> str:
+        return self.daemon.run("describe", "ingress", name).out.partition("Events:")[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    daemon = Daemon(tmp_path_factory.mktemp("ingress") / "state").start()
+    try:
+        yield Site(daemon)
+    finally:
+        daemon.close()
+
+
+def test_it_serves_and_says_where(site: Site) -> None:
+    assert site.get().startswith("web-")
+    assert {site.get() for _ in range(10)} == {
+        p["metadata"]["name"] for p in site.client.list("pods", "default")["items"]
+    }
+    assert "404 Not Found" in site.get(host="other.example.com")
+    shown = site.daemon.run("ingress")
+    assert f"{HOST}" in shown.out and "web:80" in shown.out
+    assert site.daemon.run("ingress", "web", "--url").out.strip() == site.address("web")
+    assert "Scheduled for sync" in site.events("web")
+    assert "127.0.0.1" in site.daemon.run("get", "ingress", "web").out
+    assert '"GET /hostname HTTP/1.1" 200' in (site.daemon.root / "run" / "ingress.log").read_text()
+    assert re.search(r"^ingress +running", site.daemon.run("cluster", "status").out, re.MULTILINE)
+
+
+def test_tls(site: Site, tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    made = [tmp_path / "tls.crt", tmp_path / "tls.key"]
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=tls.example.com -addext subjectAltName=DNS:tls.example.com -out {made[0]} -keyout {made[1]}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    site.daemon.run("create", "secret", "tls", "pair", f"--cert={made[0]}", f"--key={made[1]}")
+    junk = {"tls.crt": "anVuaw==", "tls.key": "anVuaw=="}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "junk"},
+        "type": "kubernetes.io/tls",
+        "data": junk,
+    }
+    site.create(secret)
+    for name in ("pair", "junk"):
+        host = f"{'tls' if name == 'pair' else name}.example.com"
+        site.create(rules(name, host, tls=[{"hosts": [host], "secretName": name}]))
+        eventually(lambda name=name: site.address(name, "https") != "")
+    port = site.address("pair", "https").rpartition(":")[2] if site.address("pair", "https").count(":") > 1 else "443"
+
+    def secure(host: str, *words: str) -> str:
+        return site.curl(*words, "--resolve", f"{host}:{port}:127.0.0.1", f"https://{host}:{port}/hostname")
+
+    assert secure("tls.example.com", "--cacert", str(made[0])).startswith("web-")
+    assert secure("junk.example.com", "--cacert", str(made[0])) == ""
+    assert secure("junk.example.com", "-k").startswith("web-")
+    assert "tls.crt or tls.key is not PEM" in site.events("junk")
+    found = site.curl(
+        "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H", "Host: tls.example.com", site.address("pair")
+    )
+    assert found.startswith("308 https://tls.example.com")
+
+
+def test_a_browser_shows_the_page(site: Site, tmp_path: Path) -> None:
+    browser = next((b for b in BROWSERS if shutil.which(b)), None)
+    if browser is None:
+        pytest.skip("no Chromium is installed")
+    site.daemon.run("create", "configmap", "page", "--from-literal=index.html=<title>Shop</title><p id=p></p><script>fetch('/', {credentials: 'include'}).then(r => document.getElementById('p').textContent = 'answered ' + r.status + ' ' + document.cookie)</script>")  # fmt: skip
+    container = {
+        "name": "nginx",
+        "image": "nginx",
+        "volumeMounts": [{"name": "page", "mountPath": "/usr/share/nginx/html"}],
+    }
+    pod = {"containers": [container], "volumes": [{"name": "page", "configMap": {"name": "page"}}]}
+    site.create(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "page", "labels": {"app": "page"}}, "spec": pod}
+    )
+    spec = {"selector": {"app": "page"}, "ports": [{"port": 80}]}
+    site.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "page"}, "spec": spec})
+    notes = {"nginx.ingress.kubernetes.io/affinity": "cookie"}
+    site.create(rules("page", "page.example.com", "page", annotations=notes))
+    eventually(lambda: "Shop" in site.get("/", "page.example.com"), 30)
+    port = site.port()
+    command = [
+        browser,
+        "--no-sandbox",
+        "--disable-gpu",
+        "--headless",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--host-resolver-rules=MAP *.example.com 127.0.0.1",
+        "--virtual-time-budget=5000",
+        "--dump-dom",
+        f"http://page.example.com:{port}/",
+    ]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert "<title>Shop</title>" in shown.stdout, shown.stderr[-2000:]
+    assert "answered 200" in shown.stdout
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["keep-alive", "close"])
+def test_a_rolling_update_fails_no_request(site: Site, keep: bool) -> None:
+    import socket
+
+    host, port = "127.0.0.1", site.port()
+    before = {p["metadata"]["name"] for p in site.client.list("pods", "default", label_selector="app=web")["items"]}
+    site.client.patch("ingresses.networking.k8s.io", "web", {"spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}}, "default")  # fmt: skip
+    eventually(lambda: site.get(host="web").startswith("web-"))
+    with load(lambda: socket.create_connection((host, port), 10), keep=keep) as result:
+        assert site.daemon.run("rollout", "restart", "deployment/web").code == 0
+        assert site.daemon.run("rollout", "status", "deployment/web", "--timeout=90s", timeout=100).code == 0
+
+        def old_are_gone() -> bool:
+            pods = site.client.list("pods", "default", label_selector="app=web")["items"]
+            return not {p["metadata"]["name"] for p in pods} & before
+
+        eventually(old_are_gone, 60)
+    assert result.failures == []
+    assert result.answered > 100 and len(result.bodies - before) == 2
+
+
+def test_wrk_during_an_update(site: Site) -> None:
+    """Many connections at once, of which none fails."""
+    if shutil.which("wrk") is None:
+        pytest.skip("wrk is not installed")
+    command = ["wrk", "-t1", "-c16", "-d6s", "-H", f"Host: {HOST}", f"{site.address('web')}/hostname"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert site.daemon.run("rollout", "restart", "deployment/web").code == 0
+        out, _ = running.communicate(timeout=60)
+    assert site.daemon.run("rollout", "status", "deployment/web", "--timeout=90s", timeout=100).code == 0
+    assert "Non-2xx" not in out and "Socket errors" not in out, out
+    requests = re.search(r"(\d+) requests in", out)
+    assert requests is not None and int(requests[1]) > 500
+
+
+def test_it_comes_back_where_it_was(site: Site) -> None:
+    before = site.address("web")
+    killed = site.daemon.kill(layout.INGRESS)
+    eventually(lambda: site.get().startswith("web-"))
+    now = processes.read(layout.pid_file(site.daemon.root, layout.INGRESS))
+    assert now is not None and now.pid != killed.pid
+    assert site.address("web") == before
+
+
+def test_slow_clients_do_not_hinder_others(site: Site) -> None:
+    import socket
+
+    opened = []
+    for _ in range(300):
+        sock = socket.create_connection(("127.0.0.1", site.port()), 5)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: shop.example.com\r\nX-Slow: ")
+        opened.append(sock)
+    assert site.get().startswith("web-")
+    for sock in opened:
+        sock.close()
+
+
+def test_a_gateway(site: Site) -> None:
+    assert site.daemon.run("cluster", "addons", "enable", "gateway-api").code == 0
+    group = "gateway.networking.k8s.io/v1"
+    listener = {"name": "http", "port": 80, "protocol": "HTTP", "hostname": "*.gw.example.com"}
+    gateway = {"metadata": {"name": "gw"}, "spec": {"gatewayClassName": "minikctl", "listeners": [listener]}}
+    change = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "X-From", "value": "gw"}]}}
+    rewrite = {
+        "type": "URLRewrite",
+        "urlRewrite": {"path": {"type": "ReplaceFullPath", "replaceFullPath": "/hostname"}},
+    }
+    one = {"filters": [change, rewrite], "backendRefs": [{"name": "web", "port": 80}]}
+    spec = {"parentRefs": [{"name": "gw"}], "hostnames": ["a.gw.example.com"], "rules": [one]}
+    site.create({"apiVersion": group, "kind": "Gateway", **gateway})
+    site.create({"apiVersion": group, "kind": "HTTPRoute", "metadata": {"name": "r"}, "spec": spec})
+    waited = site.daemon.run("wait", "gateway/gw", "--for=condition=Programmed", "--timeout=20s")
+    assert waited.code == 0, waited.err
+    eventually(lambda: "X-From: gw" in site.curl("-i", "-H", "Host: a.gw.example.com", f"{site.address('web')}/x"))
+    assert site.get("/any/path", "a.gw.example.com").startswith("web-")
+
+
+def test_stopping_the_cluster_ends_it(site: Site) -> None:
+    process = site.daemon.process(layout.INGRESS)
+    process.send(signal.SIGTERM)
+    eventually(lambda: not process.alive)
+    eventually(lambda: site.get().startswith("web-"))
+
+
+def test_a_cluster_without_ingresses_has_no_such_process(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path / "state").start("--nodes", "1", "--simulated")
+    try:
+        daemon.run("create", "ingress", "web", "--rule=x.com/*=web:80")
+        assert "\ningress " not in daemon.run("cluster", "status").out
+    finally:
+        daemon.close()
+    assert sys.version_info >= (3, 11)

@@ -1,0 +1,131 @@
+"""Reading Dockerfiles, and which files of a folder they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from minikctl.runtime.oci.building import context
+from minikctl.runtime.oci.building.context import Context
+from minikctl.runtime.oci.building.dockerfile import BuildError, Instruction, expand, pairs, parse
+
+
+def read(text: str) -> list[tuple[int, str, str]]:
+    file = parse(text)
+    return [(i.line, i.keyword, i.text) for s in file.stages for i in (s.base, *s.instructions)]
+
+
+def test_lines() -> None:
+    text = '# syntax=docker/dockerfile:1\n\nfrom a AS One\nRUN x && \\\n  # between\n\n  y\nCMD ["a", "b"]\nFROM b\nENV\tA=1\n'
+    assert read(text) == [
+        (3, "FROM", "a AS One"),
+        (4, "RUN", "x &&   y"),
+        (8, "CMD", '["a", "b"]'),
+        (9, "FROM", "b"),
+        (10, "ENV", "A=1"),
+    ]
+    assert [s.name for s in parse(text).stages] == ["one", ""]
+    assert parse(text).stages[0].instructions[1].words == ("a", "b")
+
+
+def test_another_escape() -> None:
+    assert read("# escape=`\nFROM a\nRUN dir `\n c:\\\n") == [(2, "FROM", "a"), (3, "RUN", "dir  c:\\")]
+
+
+def test_flags() -> None:
+    one = parse("FROM a\nCOPY --from=b --chown=1:2 --link x y\n").stages[0].instructions[0]
+    assert (dict(one.flags), one.text) == ({"from": "b", "chown": "1:2", "link": "true"}, "x y")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "line 1: the file has no FROM"),
+        ("RUN x", "line 1: RUN: no build stage"),
+        ("FROM a\nRUNN x", "line 2: unknown instruction: RUNN"),
+        ("FROM a\n\nRUN", "line 3: RUN: nothing follows it"),
+        ("FROM a b c", "line 1: FROM: FROM is followed by"),
+        ("FROM a\nRUN <<EOF\nx\nEOF", "line 2: RUN: here-documents are not supported"),
+        ("FROM a\nONBUILD RUN x", "line 2: unknown instruction: ONBUILD"),
+    ],
+)
+def test_refused(text: str, why: str) -> None:
+    with pytest.raises(BuildError) as caught:
+        parse(text)
+    assert str(caught.value).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$A/${B}x", "1/2x"),
+        ("${C}|$C|$D", "||"),
+        ("${C:-x}${D:-y}${D-z}${C-z}${A:-q}", "xyz1"),
+        ("${A:+set}${C:+set}${C+set}", "setset"),
+        ("\\$A '$A' \"$A\"", "$A '$A' \"1\""),
+        ("100$ $", "100$ $"),
+    ],
+)
+def test_variables(text: str, value: str) -> None:
+    assert expand(text, {"A": "1", "B": "2", "C": ""}) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('A=1 B="two words" C=$X', {"A": "1", "B": "two words", "C": "x"}),
+        ("A the rest of it", {"A": "the rest of it"}),
+        ("A=a\\ b", {"A": "a b"}),
+    ],
+)
+def test_pairs(text: str, found: dict[str, str]) -> None:
+    assert pairs(Instruction(1, "ENV", text), {"X": "x"}) == found
+
+
+@pytest.mark.parametrize("text", ["A", "A=1 B", "=1", 'A="'])
+def test_bad_pairs(text: str) -> None:
+    with pytest.raises(BuildError, match=r"^line 1: ENV: "):
+        pairs(Instruction(1, "ENV", text), {})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.txt", "b.txt", "c.md", "sub/d.txt", "sub/deep/e.txt", "node_modules/x/y", "keep/me"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("a.txt", ["a.txt"]),
+        ("*.txt", ["a.txt", "b.txt"]),
+        ("./sub/../?.txt", ["a.txt", "b.txt"]),
+        ("[ab].txt", ["a.txt", "b.txt"]),
+        ("*/d*", ["sub/d.txt", "sub/deep"]),
+        (".", [""]),
+        ("/sub", ["sub"]),
+        ("../../../etc/passwd", []),
+        ("nothing", []),
+        ("out/passwd", []),
+    ],
+)
+def test_patterns(folder: Path, pattern: str, found: list[str]) -> None:
+    (folder / "out").symlink_to("/etc")
+    assert Context(folder).find(pattern) == found
+
+
+def test_ignored(folder: Path) -> None:
+    (folder / ".dockerignore").write_text(
+        "# comment\nnode_modules\n**/*.txt\n!sub/deep/e.txt\nkeep\n!keep/me\n.dockerignore\n"
+    )
+    found = context.of_folder(folder)
+    assert list(found.below("")) == ["c.md", "keep/me", "sub", "sub/deep", "sub/deep/e.txt"]
+    assert found.find("*.txt") == [] and found.find("sub/deep/*") == ["sub/deep/e.txt"]
+
+
+def test_ignored_for_one_file(folder: Path) -> None:
+    (folder / "x.Dockerfile.dockerignore").write_text("*\n!a.txt\n")
+    assert list(context.of_folder(folder, folder / "x.Dockerfile").below("")) == ["a.txt"]
