@@ -37,8 +37,9 @@ WORKDIR /srv
 COPY index.html .
 USER web
 EXPOSE 8080
-CMD echo "$(cat index.html), user $(id -u), $(ls / | tr '\n' ' ')"; exec sleep 3600
+CMD echo "$(cat index.html), user $(id -u), $(ls -d /bin /usr 2>&1 | xargs)"; exec sleep 3600
 END
+hello="Hello from my own image, user 1000, ls: /usr: No such file or directory /bin"
 cat "$work/Dockerfile"
 run image build -t images-example:1 "$work"
 
@@ -49,7 +50,7 @@ expect 5 "$(grep -c '(cached)' "$work/again")"
 say "Run it. A tag that is not :latest is not pulled when the image is here"
 run run web --image=images-example:1
 run wait --for=condition=Ready pod/web --timeout=60s
-until_it_is "Hello from my own image, user 1000, bin dev etc home proc srv sys " ask logs web
+until_it_is "$hello" ask logs web
 run logs web
 run exec web -- id
 run get pod web -o 'jsonpath={.status.containerStatuses[0].imageID}{"\n"}'
@@ -103,7 +104,7 @@ run patch serviceaccount default -p '{"imagePullSecrets": [{"name": "regcred"}]}
 run run pulled --image="$image"
 run wait --for=condition=Ready pod/pulled --timeout=60s
 run get events --field-selector involvedObject.name=pulled,reason=Pulled
-until_it_is "Hello from my own image, user 1000, bin dev etc home proc srv sys " ask logs pulled
+until_it_is "$hello" ask logs pulled
 
 say "By hand it is pulled with --creds; it is up to date already"
 run image pull --creds ada:lovelace "$image" | tee "$work/pulled"
