@@ -52,8 +52,9 @@ done
 
 say "One pod is deleted: it is still there, still answers what it was asked, and gets nothing new."
 victim=${after%% *}
+is_served() { case " $(serving) " in *" $victim "*) echo yes ;; *) echo no ;; esac }
 run delete pod "$victim" --wait=false
-until_it_is 1 sh -c "case ' $(serving) ' in *' $victim '*) ;; *) echo 1 ;; esac"
+until_it_is no is_served
 case " $(ask get pods -l app=slow -o 'jsonpath={.items[*].metadata.name}') " in *" $victim "*) ;; *) expect "$victim, ending" "nothing" ;; esac
 expect true "$(ask get endpointslices -l kubernetes.io/service-name=slow \
     -o "jsonpath={.items[*].endpoints[?(@.targetRef.name==\"$victim\")].conditions.terminating}")"

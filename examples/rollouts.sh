@@ -29,7 +29,7 @@ say "Somebody asks all the time while the versions change."
     done
 ) &
 visitor=$!
-ask get deployment rolling -w -o 'jsonpath={.status.availableReplicas}{"\n"}' >"$scratch/available" &
+"$minikctl" -n "$namespace" get deployment rolling -w -o 'jsonpath={.status.availableReplicas}{"\n"}' >"$scratch/available" &
 watcher=$!
 run set image deployment/rolling web=$image:2.0
 run rollout status deployment/rolling --timeout=90s
@@ -44,7 +44,7 @@ expect 4 "$(grep . "$scratch/available" | sort -n | head -1)" # never fewer than
 run rollout history deployment/rolling
 
 say "Recreate: first the old ones go, then the new ones come."
-ask get pods -l app=recreate -w --output-watch-events \
+"$minikctl" -n "$namespace" get pods -l app=recreate -w --output-watch-events \
     -o 'custom-columns=EVENT:.type,PHASE:.object.status.phase,IMAGE:.object.spec.containers[0].image,NAME:.object.metadata.name' >"$scratch/events" &
 watcher=$!
 run set image deployment/recreate web=$image:2.0
