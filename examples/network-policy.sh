@@ -22,7 +22,7 @@ if ! command -v nft >/dev/null; then
 fi
 
 say "A web server, two pods here, and one in another namespace: everybody reaches everybody."
-run apply -f "$here/network-policy.yaml"
+run apply -f "$here/network-policy-pods.yaml"
 ask delete namespace "$namespace-visitors" --ignore-not-found >/dev/null
 run create namespace "$namespace-visitors"
 run -n "$namespace-visitors" run visitor --image=busybox --overrides='{"spec": {"terminationGracePeriodSeconds": 1}}' -- sleep 3600

@@ -76,6 +76,7 @@ class SandboxConfig:
     """Its containers see each other's processes."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
+    labels: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = Resources()
 
 

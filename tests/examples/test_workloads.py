@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime.network.client import ClusterNetwork
 from tests.support.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,7 +44,7 @@ SHOWN: dict[str, list[str]] = {
     "draining": ["answered by slow-"],
     "autoscaling": ["New size: 1; reason: All metrics below target"],  # waits for metrics, taken every 15 seconds
     "ingress": ["rewritten", "MY_SESSION", "is refused: there is no nginx here that could run a snippet"],
-    "services": ["the Service stays where it is", "balanced   LoadBalancer"],
+    "network": ["Name:\tmyservice.network.svc.cluster.local", "SelectorMatchesNothing", "PolicyDenies", "# Done."],
     "network-policy": [],
     "scheduling": ["found no node", "node/special added", "Preempted by pod", "was given special"],
     "nodes": ["node/spare stopped", "node/spare started"],
@@ -56,7 +57,7 @@ TOGETHER = [
     pytest.param(["rollouts", "blue-green", "canary", "draining"], id="delivery"),
     pytest.param(["autoscaling"], id="autoscaling", marks=needs_port_80),
     pytest.param(["ingress"], id="ingress", marks=needs_curl),
-    pytest.param(["services", "network-policy"], id="network"),
+    pytest.param(["network", "network-policy"], id="network", marks=needs_curl),
 ]
 """What does not disturb each other. They wait most of the time: side by side that costs little."""
 
@@ -107,6 +108,8 @@ def walks(daemon: Daemon, folder: Path, examples: list[str], at_once: int) -> No
 
 @pytest.mark.parametrize("examples", TOGETHER)
 def test_walkthroughs(daemon: Daemon, tmp_path: Path, examples: list[str]) -> None:
+    if "network" in examples and ClusterNetwork.open(daemon.root) is None:
+        pytest.skip("this machine does not let us make network namespaces")
     walks(daemon, tmp_path, examples, 4)
 
 

@@ -54,6 +54,8 @@ class Box:
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
+    status: int = -1
+    """The descriptor that bubblewrap tells its progress to; -1 for none."""
     new_folder: str = ""
     """A folder to be made in the container when it starts."""
 
@@ -62,6 +64,7 @@ def arguments(box: Box) -> list[str]:
     """Everything between `bwrap` and `--`."""
     security = box.security
     words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
+    words += ["--json-status-fd", str(box.status)] if box.status >= 0 else []
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
     opened = descriptors(box.mounts)

@@ -11,22 +11,19 @@ from typing import Any
 from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
+from minikctl.runtime.process.container import MARK, OUTPUT_BYTES, TAKE_TERMINAL, Container, tail
 from minikctl.runtime.process.folder import Launch
 from minikctl.runtime.process.launch import python
 from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
 
-ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
+ARGUMENTS, FILTER, PROCESSES, STATUS = "bwrap.args", "seccomp", "processes", "bwrap.status"
+"""What the shim opens for bubblewrap. The arguments are in a file, as the environment is among them: it is nobody's
+business who lists processes. PROCESSES is a link to a PID namespace, STATUS what bubblewrap writes of its progress."""
+FILTER_FD, STATUS_FD = 8, 6
+FAILED = 1
+"""How bubblewrap and nsenter end when they fail; many a container's own program, too."""
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-# The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
-_WITH_ARGUMENTS = """\
-exec 9<"$1/bwrap.args"
-[ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"
-[ -z "$2" ] || exec 7<"$2"
-shift 2
-exec "$@"
-"""
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _LOADER = "LD_"
@@ -34,20 +31,19 @@ _LOADER = "LD_"
 
 
 class SandboxContainer(Container):
-    """See the module. The folder has `bwrap.args` and, for ordinary users, `seccomp`, made by the runtime."""
+    """See the module. The folder has ARGUMENTS and, for ordinary users, FILTER, made by the runtime."""
 
     takes_terminal = True
+    leaves_orphans = False
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security, pod = self.config.security, pod_of(self.run)
         rights = command.capabilities(security)
         limits = command.limited(security, rights, drop=command.at_first(security) != rights)
-        processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []
         entering = command.entering(pod) if pod is not None else []
-        box = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes, *box]
+        start = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
         terminal = TAKE_TERMINAL if self.config.tty else ()
         first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
         return (
@@ -86,6 +82,20 @@ class SandboxContainer(Container):
         if self.run.share_processes:
             return True
         return proc.catches(main.pid, number) or proc.age(main) > TIME_FOR_HANDLERS
+
+    def explain(self, code: int) -> None:
+        """bubblewrap tells the exit code of what it ran: when it does not, nothing ran, and the failure is its own."""
+        if code != FAILED or self.folder.failure()[0]:
+            return
+        try:
+            status = (self.folder.path / STATUS).read_bytes()
+        except OSError:
+            return
+        if b'"exit-code"' not in status:
+            said = tail(self.log.path, OUTPUT_BYTES).decode("utf-8", "replace").splitlines() or [""]
+            why = said[-1].split(" ", 3)[-1] or "the namespaces of its pod are gone"
+            message = f"failed to create task: unable to start container process: {why}"
+            self.folder.note_exit(128, "StartError", message)
 
     def main_process(self) -> proc.Process | None:
         """The first process in the container's PID namespace: bubblewrap's only child, once it is no longer bubblewrap."""

@@ -46,7 +46,15 @@ from minikctl.runtime.process.launch import (
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
-from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
+from minikctl.runtime.sandbox.container import (
+    ARGUMENTS,
+    FILTER,
+    FILTER_FD,
+    PROCESSES,
+    STATUS_FD,
+    SandboxContainer,
+    image_of,
+)
 from minikctl.runtime.sandbox.pods import PodNetwork
 from minikctl.util.clock import Clock
 from minikctl.util.files import atomic_write
@@ -200,12 +208,15 @@ class SandboxRuntime(ProcessRuntime):
             str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,
             config.security,
+            STATUS_FD,
             working_dir if is_new and layout.image is not None else "",
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)
         if parts := command.beneath(config.mounts):
             (folder.path / beneath.PLACE).write_bytes(parts)
+        if run.share_processes:
+            (folder.path / PROCESSES).symlink_to(f"/proc/{run.pause}/ns/pid")
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run

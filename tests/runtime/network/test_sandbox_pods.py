@@ -182,6 +182,15 @@ def test_a_pod_that_was_lost_while_no_agent_ran(node: Node, network: ClusterNetw
     later.runtime.stop()
 
 
+def test_a_pod_that_is_lost_while_a_container_starts(node: Node, network: ClusterNetwork) -> None:
+    container = node.run("true", start=False)
+    assert node.sandbox is not None
+    os.kill(network.pods()[node.sandbox.id], signal.SIGKILL)
+    node.runtime.start_container(container)
+    ended = node.ended(container)
+    assert (ended.exit_code, ended.reason) in ((128, "StartError"), (137, "Error")), ended
+
+
 def test_nothing_is_left_of_a_removed_pod(node: Node, network: ClusterNetwork) -> None:
     container = node.run("sleep", "100")
     node.main(container)
