@@ -15,6 +15,7 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet import allotment, pod_worker, resize
+from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted, Pulling
@@ -66,12 +67,7 @@ class PodSync:
         if get_path(pod, "status", "phase") in TERMINAL:
             return self._settle(record, state)
         left = self._deadline(pod)
-        is_new = state.sandbox is None and not get_path(pod, "status", "containerStatuses")
-        reason, refusal = self.kubelet.refusal(pod) if is_new and not record.failure[0] else ("", "")
-        if reason:
-            self._event(pod, WARNING, reason, refusal)
-            text = f"Pod was rejected: {refusal}"
-            self.kubelet.writer.write(pod, failed_status(pod, reason, text, self.clock.now()))
+        if self._is_new(record, state) and not self._admit(record):
             return None
         if record.failure[0]:
             return self._settle(record, state)
@@ -91,6 +87,20 @@ class PodSync:
         for old in pod_worker.superfluous(state):
             self.runtime.remove_container(old.id)
         return _sooner(retry, left, deferred, self._refresh(record, state))
+
+    def _is_new(self, record: PodRecord, state: PodState) -> bool:
+        if record.admitted or record.failure[0] or state.sandbox is not None:
+            return False
+        return not get_path(record.pod, "status", "containerStatuses")
+
+    def _admit(self, record: PodRecord) -> bool:
+        """False when this node does not take the pod: then it has failed."""
+        pod, (reason, why) = record.pod, self.kubelet.admit(record)
+        if (reason, why) == ADMITTED:
+            return True
+        self._event(pod, WARNING, reason, why)
+        self.kubelet.writer.write(pod, failed_status(pod, reason, f"Pod was rejected: {why}", self.clock.now()))
+        return False
 
     def _refresh(self, record: PodRecord, state: PodState) -> float | None:
         """Bring what is in the pod's volumes up to date when it is time; seconds until the next time."""
