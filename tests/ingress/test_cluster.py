@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
+from minikctl.api.ingress_rules import origin
 from minikctl.client.local import LocalClient
 from minikctl.cluster import layout, processes
-from minikctl.cluster.commands.ingress import origin
 from tests.proxy.http_load import get, load
 from tests.support.daemon import Daemon
 from tests.support.forked_cluster import forked_cluster, import_for_others
