@@ -73,6 +73,10 @@ EXIST = [
     "registry.k8s.io/e2e-test-images/echoserver:2.5",
     "registry.k8s.io/e2e-test-images/agnhost:2.39",
     "registry.k8s.io/e2e-test-images/agnhost:2.53",
+    "registry.k8s.io/e2e-test-images/httpd:2.4.38-4",
+    "registry.k8s.io/e2e-test-images/nginx:1.15-4",
+    "registry.k8s.io/e2e-test-images/busybox:1.37.0-1",
+    "k8s.gcr.io/e2e-test-images/busybox:1.29-2",
     "maho/webapi:0.1",
     "bash:5.2",
     "redis:7.2-alpine",
@@ -98,6 +102,7 @@ DO_NOT = [
     "nginx:1.25-alpnie",
     "httpd:3",
     "busybox:9",
+    "registry.k8s.io/e2e-test-images/busybox:1.37",
     "alpine:4",
     "ubuntu:12.99",
     "python:5",
@@ -109,7 +114,7 @@ DO_NOT = [
 
 @pytest.mark.parametrize("name", EXIST)
 def test_there_is(name, monkeypatch):
-    monkeypatch.setattr(images.shutil, "which", lambda program: program)
+    monkeypatch.setattr(images.shutil, "which", lambda program, **_: program)
     assert images.find(parse(name))
 
 
