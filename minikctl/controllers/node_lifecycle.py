@@ -1,8 +1,8 @@
 """node-controller: notices nodes whose kubelet has fallen silent, and taints nodes by their conditions.
 
-A kubelet renews its node's Lease every 10 seconds. When this controller has seen no renewal for 40 seconds, the node's
-conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything there. The kubelet
-sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
+A kubelet renews its node's Lease every 10 seconds. When this controller has seen neither a renewal nor a status for 40
+seconds, the node's conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything
+there. The kubelet sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
 gets the full 40 seconds.
 
 Every condition that is not as it should be becomes a NoSchedule taint; a node that is not ready or cannot be reached
@@ -60,6 +60,9 @@ class NodeLifecycleController(Controller):
             self._signs[node] = _Sign(renewed, self.clock.monotonic())
 
     def _node_updated(self, old: Obj, new: Obj) -> None:
+        if _heartbeat(old) != _heartbeat(new):
+            known = self._signs.get(name(new))
+            self._signs[name(new)] = _Sign(known.renewed if known else "", self.clock.monotonic())
         if taints.any_ready([old]) != taints.any_ready([new]):
             self._ready_changed(new)
         elif _concerns(old) != _concerns(new):
@@ -140,6 +143,10 @@ def _concerns(node: Obj) -> object:
     """What of a node this controller reacts to; a heartbeat is not among it."""
     spec, found = node.get("spec") or {}, (node.get("status") or {}).get("conditions") or []
     return spec.get("taints"), spec.get("unschedulable"), [(c.get("type"), c.get("status")) for c in found]
+
+
+def _heartbeat(node: Obj) -> object:
+    return (condition(node, "Ready") or {}).get("lastHeartbeatTime")
 
 
 def by_node(pod: Obj) -> list[str]:

@@ -70,6 +70,7 @@ def container_config(
         init=start.init,
         security=security(pod, spec, image),
         resources=allotment.of_container(pod, resources),
+        target=spec.get("targetContainerName") or "",
     )
 
 

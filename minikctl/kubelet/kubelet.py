@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
@@ -43,11 +42,13 @@ from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import ImageFailure, ImageStatus, Runtime
+from minikctl.runtime.interface import ImageFailure, Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
+LATE_SECONDS = 30.0
+"""Between two heartbeats: this process was stopped for a while, and may have been given up."""
 
 
 @dataclass
@@ -116,7 +117,7 @@ class Kubelet:
         self.writer = StatusWriter(self.client)
         self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
         self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
-        self.backoff = BackOff()
+        self.backoff = BackOff(longest=self.settings.max_container_restart_period)
         self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
@@ -127,7 +128,7 @@ class Kubelet:
         self.records: dict[str, PodRecord] = {}
         self._admitting = threading.Lock()
         self._node: Obj | None = None
-        self._images: Sequence[ImageStatus] = ()
+        self._beaten = self.clock.monotonic()
         kind = self.client.kind("pods")
         assert kind is not None
         self.pods = Informer(kind)
@@ -310,8 +311,8 @@ class Kubelet:
             changed = nodes.registered_again(self._node, self.config, self.machine)
             if changed is not None:
                 self._node = self.client.update("nodes", changed)
+        self.renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report_status(force=True)
-        self.renew_lease()
         self.node_event(NORMAL, "Starting", "Starting kubelet.")
         self.node_event(NORMAL, "NodeReady", f"Node {self.name} status is now: NodeReady")
 
@@ -327,8 +328,7 @@ class Kubelet:
             before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares, not_ready
         )
         if not self.runtime.simulated:
-            self._images = self.runtime.images.list()
-            after = {**after, "images": nodes.images(self._images)}
+            after = {**after, "images": nodes.images(self.runtime.images.list())}
         if force or not nodes.same_status(before, after):
             node = {k: v for k, v in node.items() if k != "status"}
             meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
@@ -348,13 +348,15 @@ class Kubelet:
             self.client.create("leases", wanted, nodes.LEASE_NAMESPACE)
 
     def heartbeat(self) -> None:
-        """Renew the lease; when somebody deleted the Node, register again. Look at what the containers use."""
+        """Renew the lease. See that the Node says what is so: somebody may have given this one up. Look at what the
+        containers use."""
+        late, self._beaten = self.clock.monotonic() - self._beaten > LATE_SECONDS, self.clock.monotonic()
         try:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
-        if not self.runtime.simulated:
-            self._look_at_images()
+        if late or not self.runtime.simulated:
+            self._look_at_node()
         self.usage.look(self.running_pods())
 
     def asked(self, pod: Obj, record: Record) -> Asked:
@@ -365,15 +367,14 @@ class Kubelet:
 
         return Asked(record, lambda: pull_secrets.of_pod(self.client, pod, warn), lambda: self.look_again(uid(pod)))
 
-    def _look_at_images(self) -> None:
-        """Take away those that there is no room for; report those that came and went."""
+    def _look_at_node(self) -> None:
+        """Take away images that there is no room for; report what changed."""
         try:
-            if self.image_gc.due() and (failed := self.image_gc.look()):
+            if not self.runtime.simulated and self.image_gc.due() and (failed := self.image_gc.look()):
                 self.node_event(WARNING, FAILED, failed)
-            if self.runtime.images.list() != self._images:
-                self.report_status()
+            self.report_status()
         except ApiError as e:
-            log.warning("%s: cannot report the images: %s", self.name, e.message)
+            log.warning("%s: cannot report the node's status: %s", self.name, e.message)
         except (OSError, ImageFailure) as e:
             log.warning("%s: cannot look after the images: %s", self.name, e)
 

@@ -149,6 +149,8 @@ class ContainerConfig:
     termination_from_output: bool = False
     """Where it wrote nothing and failed, the end of its output is taken instead."""
     resources: Resources = Resources()
+    target: str = ""
+    """The container of its pod in whose PID namespace it runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,16 @@ def test_an_ephemeral_container_runs_beside_the_others(live, agent):
     assert condition_is(fetch(live, "web"), "Ready")
 
 
+def test_a_node_that_was_given_up_says_that_it_is_there(live, agent):
+    kubelet = agent.kubelets["node-1"]
+    node = live.client.get("nodes", "node-1")
+    gone = [{**c, "status": "Unknown"} for c in node["status"]["conditions"]]
+    live.client.update("nodes", {**node, "status": {**node["status"], "conditions": gone}}, subresource="status")
+    kubelet._beaten -= 60  # this process was stopped meanwhile
+    kubelet.heartbeat()
+    assert condition_is(live.client.get("nodes", "node-1"), "Ready")
+
+
 def test_a_pod_that_the_node_has_no_room_for_fails(live, agent):
     """Bound by hand, so that the scheduler had no say. Once room is free, the next one is taken."""
     cores = int(live.client.get("nodes", "node-1")["status"]["allocatable"]["cpu"])

@@ -95,6 +95,13 @@ def test_nslookup_of_nothing(root: Path) -> None:
     assert "name = web.default.svc.cluster.local" in run("nslookup", "10.96.1.1", root=root).stdout
 
 
+def test_a_server_that_is_not_there_is_passed_over(root: Path, resolver: tuple[str, int]) -> None:
+    conf = root / "etc" / "resolv.conf"
+    conf.write_text("nameserver 127.9.54.1\n" + conf.read_text())
+    found = run("nslookup", "web", root=root)
+    assert found.returncode == 0 and found.stdout.startswith(f"Server:\t\t{resolver[0]}\n")
+
+
 def test_dig(root: Path, resolver: tuple[str, int]) -> None:
     ip, _ = resolver
     name = "web.default.svc.cluster.local"

@@ -24,6 +24,8 @@ class Daemon:
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    prefix: list[str] = field(default_factory=list)
+    """What runs the commands: as another user, say."""
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MINIKCTL_", "KUBE"))}
@@ -31,7 +33,7 @@ class Daemon:
 
     def popen(self, *argv: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "minikctl", *argv],
+            [*self.prefix, sys.executable, "-m", "minikctl", *argv],
             env=self.environment(),
             cwd=Path(__file__).parent.parent.parent,
             stdin=subprocess.DEVNULL,

@@ -130,6 +130,10 @@ class Container:
         """The same for a command that joins the container. Raises RuntimeFailure."""
         return list(argv), self.run.working_dir, self.environment
 
+    def open_terminal(self) -> tuple[int, int]:
+        """A pseudo-terminal for a command that joins the container: our end of it, and the command's. Raises OSError."""
+        return os.openpty()
+
     def joined(self, command: Sequence[str]) -> list[str]:
         """A command that starts outside of the container, with the container's limits."""
         groups = self.folder.groups()

@@ -46,6 +46,7 @@ class Launch:
     pause: int = 0
     """The process that has the namespaces of its pod, 0 when there is none."""
     share_processes: bool = False
+    """It has no PID namespace of its own."""
 
 
 @dataclass(frozen=True)

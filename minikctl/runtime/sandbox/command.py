@@ -23,7 +23,7 @@ FIRST_OPENED = 20
 
 
 PROCESSES_FD = 7
-"""The descriptor of the PID namespace that the containers of a pod share."""
+"""The descriptor of the PID namespace that a container shares, with its pod or with one other container."""
 
 CHANGING = ("SETGID", "SETPCAP", "SETUID")
 """The rights that becoming another user takes."""
@@ -35,6 +35,7 @@ class PodNamespaces:
 
     pause: int
     share_processes: bool = False
+    """Also with one other container only."""
 
 
 @dataclass(frozen=True)

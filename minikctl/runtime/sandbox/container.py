@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +28,8 @@ FAILED = 1
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
+_UNLOCK, _OPEN_PEER = 0x40045431, 0x5441
+"""TIOCSPTLCK and TIOCGPTPEER, see ioctl_tty(2)."""
 _LOADER = "LD_"
 """Variables that would change what happens on our side of the door."""
 
@@ -65,6 +69,16 @@ class SandboxContainer(Container):
         join = command.joining(main.pid, self.run.working_dir, network=self.run.pause != 0)
         limits, setting = self._in_image(limits), self._in_image(setting)
         return [*join, *limits, *setting, *argv], str(self.folder.path), env
+
+    def open_terminal(self) -> tuple[int, int]:
+        """One of the container's own, so that it has a name there; else one of the host's, which works without."""
+        main = self.main_process()
+        try:
+            if main is None:
+                return os.openpty()
+            return _terminal_of(main.pid, self.config.security.user or 0)
+        except OSError:
+            return os.openpty()
 
     @cached_property
     def image(self) -> Mapping[str, Any] | None:
@@ -119,6 +133,20 @@ def image_of(folder: Path) -> Mapping[str, Any] | None:
         return loads((folder / IMAGE_FILE).read_bytes())  # type: ignore[no-any-return]
     except (OSError, JSONError):
         return None
+
+
+def _terminal_of(pid: int, user: int) -> tuple[int, int]:
+    """A new pseudo-terminal among those of a process' /dev/pts. Raises OSError."""
+    master = os.open(f"/proc/{pid}/root/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.ioctl(master, _UNLOCK, struct.pack("i", 0))
+        slave = fcntl.ioctl(master, _OPEN_PEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.geteuid() == 0:
+            os.fchown(slave, user, -1)
+        return master, slave
+    except BaseException:
+        os.close(master)
+        raise
 
 
 def _children(pid: int) -> list[int]:

@@ -25,6 +25,7 @@ from minikctl.runtime.interface import (
     ContainerConfig,
     ImageStatus,
     Notify,
+    RuntimeFailure,
     SandboxConfig,
     SandboxStatus,
 )
@@ -160,11 +161,20 @@ class SandboxRuntime(ProcessRuntime):
             return super().dial(sandbox_id, host, port, timeout)
         return self._network.dial(self._sandbox(sandbox_id), host, port, timeout)
 
-    def _pod(self, sandbox: SandboxStatus) -> command.PodNamespaces | None:
+    def _pod(self, sandbox: SandboxStatus, target: str) -> command.PodNamespaces | None:
         """Raises RuntimeFailure when it is lost."""
         if self._network is None:
             return None
-        return command.PodNamespaces(self._network.pause(sandbox.id), sandbox.share_processes)
+        return command.PodNamespaces(self._network.pause(sandbox.id), sandbox.share_processes or bool(target))
+
+    def _main_of(self, sandbox: SandboxStatus, name: str) -> int:
+        """The pid of a container's main process. Raises RuntimeFailure."""
+        for container in self._of_sandbox(sandbox.id):
+            if container.config.name == name and container.state == RUNNING:
+                container.wait_for_main()
+                if (main := container.main_process()) is not None:
+                    return main.pid
+        raise RuntimeFailure(f"unable to find target container {name}")
 
     # ------------------------------------------------------------------ containers
 
@@ -179,7 +189,7 @@ class SandboxRuntime(ProcessRuntime):
         layout, image, status, home = self._image(folder, config)
         tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
-        pod, ip = self._pod(sandbox), self._host_ip if sandbox.host_network else sandbox.ip
+        pod, ip = self._pod(sandbox, config.target), self._host_ip if sandbox.host_network else sandbox.ip
         env = environment(config, image, sandbox, "" if pod else ip, home)
         working_dir = layout.destination(config.working_dir or image.working_dir)
         is_new = tree.Finder(layout, config.mounts).find(working_dir) is None
@@ -194,7 +204,7 @@ class SandboxRuntime(ProcessRuntime):
             name,
             status.ref,
             pod.pause if pod else 0,
-            sandbox.share_processes and pod is not None,
+            pod is not None and pod.share_processes,
         )
         blind = b"" if os.geteuid() == 0 else seccomp.program()
         box = command.Box(
@@ -216,7 +226,10 @@ class SandboxRuntime(ProcessRuntime):
         if parts := command.beneath(config.mounts):
             (folder.path / beneath.PLACE).write_bytes(parts)
         if run.share_processes:
-            (folder.path / PROCESSES).symlink_to(f"/proc/{run.pause}/ns/pid")
+            owner = (
+                self._main_of(sandbox, config.target) if config.target and not sandbox.share_processes else run.pause
+            )
+            (folder.path / PROCESSES).symlink_to(f"/proc/{owner}/ns/pid")
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run

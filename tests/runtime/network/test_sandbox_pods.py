@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.runtime.interface import LOCALHOST, NOT_READY, READY, SandboxConfig, Security
+from minikctl.runtime.interface import LOCALHOST, NOT_READY, READY, RuntimeFailure, SandboxConfig, Security
 from minikctl.runtime.network.addresses import node_address
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.sandbox import bwrap
@@ -129,6 +129,30 @@ def test_shared_processes(node: Node) -> None:
 def test_shared_processes_of_an_ordinary_user(node: Node) -> None:
     with open_folder() as own:
         as_ordinary_user(own, in_a_node(own, check_shared_processes, network=True))
+
+
+def check_target(node: Node) -> None:
+    """As `kubectl debug --target` wants it: the processes of one container and, through them, its files."""
+    pod(node, "targeted")
+    node.run("sh", "-c", "echo secret >/tmp/mine; exec sleep 101", name="app")
+    app = node.run("sleep", "102", name="other")
+    node.main(app)
+    script = "until cat /proc/1/root/tmp/mine; do sleep 0.01; done 2>/dev/null; tr '\\0' ' ' </proc/1/cmdline"
+    assert said(node, f"{script}; echo; grep -l 10[2] /proc/[0-9]*/cmdline", name="debug", target="app") == [
+        "secret",
+        "sleep 101 ",
+    ]
+    with pytest.raises(RuntimeFailure, match="unable to find target container none"):
+        node.run("true", name="lost", target="none")
+
+
+def test_a_target(node: Node) -> None:
+    check_target(node)
+
+
+def test_a_target_of_an_ordinary_user(node: Node) -> None:
+    with open_folder() as folder:
+        as_ordinary_user(folder, in_a_node(folder, check_target, network=True))
 
 
 def test_on_the_nodes_network(node: Node) -> None:
