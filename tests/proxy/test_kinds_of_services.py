@@ -248,6 +248,7 @@ def test_ports_of_the_host(cluster: ForkedCluster, pods: Pods) -> None:
     near, far = (node_address(cluster, n) for n in ("node-2", "node-1"))
     assert answers(inside(cluster, pods["client-1"], near, port)) == "hosted"
     assert refused(inside(cluster, pods["client-1"], far, port))
+    eventually(lambda: answers(inside(cluster, "", "127.0.0.1", port)) == "hosted")  # for pods on the host's network
     eventually(lambda: asked_by_udp(cluster.socket(pods["client-1"], socket.SOCK_DGRAM), near, port) == "hosted")
     cluster.client.delete("pods", "hosted", "default")
     eventually(nobody(host("127.0.0.1", port)))
