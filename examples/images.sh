@@ -10,6 +10,7 @@ work=$(mktemp -d)
 registry=
 cleanup() {
     [ -z "$registry" ] || kill "$registry" 2>/dev/null || true
+    ask delete pods --all --now >/dev/null 2>&1 || true
     ask delete namespace "$namespace" --ignore-not-found >/dev/null 2>&1 || true
     for image in $(ask image ls -o name 2>/dev/null | grep -E '(^|/)images-example'); do
         ask image rm "$image" >/dev/null 2>&1 || true

@@ -31,7 +31,7 @@ from minikctl.proxy.policy.conditions import NodeConditions
 from minikctl.proxy.proxy import COMPONENT, Proxy
 from minikctl.proxy.relay import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
-from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK
+from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK, gateway
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.util.signals import StopSignal
 
@@ -95,14 +95,18 @@ def run(
 def _in_network(
     client: Client, host: HostSide, relay: Relay, backend: Nftables | None, own: list[str], beside: Beside | None
 ) -> list[Callable[[], None]]:
-    """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them."""
+    """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them.
+    own: the cluster's networks, that of the pods first."""
     from minikctl.proxy import egress
     from minikctl.proxy.policy.enforcer import Enforcer
 
     cluster = [*own, f"{LINK}/32", "127.0.0.0/8"]
     informers = InformerFactory(client)
     enforcer = Enforcer(informers, run_nft if backend is not None else None, CONTROL_PLANE, cluster)
-    relay.permits = lambda who, endpoint, protocol: enforcer.permits(who, endpoint.ip, endpoint.port, protocol)
+    pods = ipaddress.IPv4Network(own[0])
+    relay.permits = lambda who, endpoint, protocol: (
+        not is_pod(who, pods) or enforcer.permits(who, endpoint.ip, endpoint.port, protocol)
+    )
     informers.start()
     informers.wait_for_sync()
     enforcer.start()
@@ -121,6 +125,11 @@ def _in_network(
         except Exception as e:
             log.error("names are not answered: %s", e, exc_info=not isinstance(e, OSError))
     return ends
+
+
+def is_pod(address: str, pods: ipaddress.IPv4Network) -> bool:
+    """Whether a client inside the cluster is a pod, and not the router: what a node says to pods no policy forbids."""
+    return ipaddress.IPv4Address(address) in pods and gateway(address) != address
 
 
 def _listen(protocol: str, address: str, port: int) -> socket.socket:

@@ -19,7 +19,7 @@ from minikctl.client import Client
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.proxy import conntrack
-from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts
+from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts, loopback_fronts
 from minikctl.proxy.health import Health, HealthPorts, Place, healths
 from minikctl.proxy.policy.conditions import NodeConditions
 from minikctl.proxy.rules import (
@@ -206,7 +206,7 @@ class Proxy:
             self._routes.keep(_addresses(relayed.values()), _addresses(kernel.values()))
         fronts = host_fronts(both.targets.values())
         if self._networks:
-            fronts += inside_fronts(relayed.values(), self._nodes)
+            fronts += inside_fronts(relayed.values(), self._nodes) + loopback_fronts(both.targets.values())
         self._fronts.apply(fronts, both.targets, self._nodes)
         if self._health is not None:
             found = {p: h for each in self._healths.values() for p, h in each.items()}

@@ -103,6 +103,7 @@ def _policies(cluster: ForkedCluster, addresses: dict[str, str], web: str, *, di
     eventually(lambda: not connects(cluster, client, web, 80))
     eventually(lambda: connects(cluster, friend, web, 80))
     eventually(lambda: connects(cluster, "", pod, 8080))  # the node
+    eventually(lambda: connects(cluster, "", web, 80))
     eventually(lambda: connects(cluster, client, pod, 8080) is not direct)
     eventually(lambda: said(cluster) == ([None, None] if direct else ["False", "False"]))
     cluster.deployment("friend-2", AGNHOST, 1, SERVER)
