@@ -157,10 +157,11 @@ class StatefulSetController(WorkloadController):
             self.client.delete("pods", name(pod), namespace(pod), options=DeleteOptions(uid=uid(pod)))
         except ApiError as e:
             self.expectations.deletion_observed(key(owner), uid(pod))
-            if e.reason not in ("NotFound", "Conflict"):
+            if e.reason == "NotFound":
+                return
+            if e.reason != "Conflict":  # the cache is behind: another pod has the name by now
                 self.recorder.warning(owner, "FailedDelete", f"{about} failed error: {e.message}")
-                raise
-            return
+            raise
         self.recorder.normal(owner, "SuccessfulDelete", f"{about} successful")
 
     def _relabel(self, owner: Obj, pod: Obj) -> None:
