@@ -1,4 +1,4 @@
-"""What hypothesis makes up: lists of deeds. MINIKCTL_FUZZ=2000 tries so many instead of the few that CI tries.
+"""What hypothesis makes up: lists of deeds. MINIKCTL_SIMULATE=500 tries so many instead of the few that CI tries.
 
 Without it the examples are always the same ones.
 """
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.simulation.world import GENERAL, Deed
 
-FUZZ = int(os.environ.get("MINIKCTL_FUZZ", "0"))
+SIMULATE = int(os.environ.get("MINIKCTL_SIMULATE", "0"))
 MOST = 45
 
 
@@ -28,9 +28,9 @@ def deeds(own: Iterable[str], *, without: Iterable[str] = ()) -> st.SearchStrate
 def examples(count: int) -> settings:
     """So many in CI. A long simulation is no reason to complain."""
     return settings(
-        max_examples=FUZZ or count,
+        max_examples=SIMULATE or count,
         deadline=None,
-        derandomize=not FUZZ,
+        derandomize=not SIMULATE,
         database=None,
         suppress_health_check=list(HealthCheck),
         print_blob=False,

@@ -65,7 +65,9 @@ def makes_one_for_each_node(world: World, controller: str, verb: str, args: tupl
     rolling = owner["spec"]["updateStrategy"].get("rollingUpdate") or {}
     if not rolling.get("maxSurge"):
         assert not there, f"{node} has {[name(p) for p in there]}"
-    twins = [p for p in there if labels_of(p)["controller-revision-hash"] == labels_of(made)["controller-revision-hash"]]
+    twins = [
+        p for p in there if labels_of(p)["controller-revision-hash"] == labels_of(made)["controller-revision-hash"]
+    ]
     assert not twins, f"{node} has {[name(p) for p in twins]}"
 
 

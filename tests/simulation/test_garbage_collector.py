@@ -44,10 +44,12 @@ def _delete(world: World, a: int, b: int) -> None:
 
 
 def _own(world: World, a: int, b: int) -> None:
-    """An object gets another owner, perhaps one that owns it already, by way of others, itself."""
+    """An object gets another owner, an earlier one: those that own each other wait for each other for ever."""
     present = _all(world)
     obj, owner = world.some(present, a), world.some(present, b)
-    if obj is None or owner is None or any(r["uid"] == uid(owner) for r in owner_references(obj)):
+    if obj is None or owner is None or name(owner) >= name(obj):
+        return
+    if any(r["uid"] == uid(owner) for r in owner_references(obj)):
         return
     references = [*owner_references(obj), owner_reference(owner, controller=False, block=bool(b & 4))]
     world.patch(CM, {"metadata": {"ownerReferences": references}}, name(obj))

@@ -49,6 +49,8 @@ class Ledger:
         if controller != "job-controller" or verb != "update" or more.get("subresource") != "status":
             return
         status = args[1]["status"]
+        if any(c["type"] == "FailureTarget" for c in status.get("conditions") or []):
+            self.lost |= {uid(p) for p in world.list("pods")}  # when a Job fails, what still runs fails with it
         waiting = status.get("uncountedTerminatedPods") or {}
         succeeded = (status.get("succeeded") or 0) + len(waiting.get("succeeded") or [])
         failed = (status.get("failed") or 0) + len(waiting.get("failed") or [])

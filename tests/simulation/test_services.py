@@ -60,7 +60,6 @@ SERVICE: dict[str, Act] = COMMON | {
 }  # fmt: skip
 BUDGET: dict[str, Act] = COMMON | {
     "change the bound": lambda w, a, _b: w.patch(BUDGETS, {"spec": BOUNDS[a % 4]}),
-    "evict another pod": lambda w, a, b: None,
     "spoil the budget": lambda w, a, _b: w.client.update(
         BUDGETS, {**(found := w.get(BUDGETS)), "status": {**found["status"], "disruptionsAllowed": a % 5}}, subresource="status"
     ),

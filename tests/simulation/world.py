@@ -13,6 +13,7 @@ with all that they remember, pods and nodes come to harm.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -51,6 +52,18 @@ Check = Callable[["World", str, str, tuple[Any, ...], dict[str, Any]], None]
 """Called before each write of a controller: (world, controller, verb, arguments, options)."""
 
 
+class Bugs(logging.Handler):
+    """Exceptions of controllers and handlers are logged, not raised: here they are kept."""
+
+    def __init__(self, found: list[BaseException]):
+        super().__init__(logging.ERROR)
+        self._found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._found.append(error or AssertionError(record.getMessage()))
+
+
 class World:
     """`nodes` nodes with a kubelet each. `checks` see every write of a controller before it is done."""
 
@@ -69,12 +82,16 @@ class World:
         self._held: dict[str, list[tuple[str, Any]]] = {}
         self.lossless = True
         """Whether every write was answered and every cache current so far: then more may be asked of each write."""
+        self.wrong: list[BaseException] = []
+        self._bugs = Bugs(self.wrong)
+        logging.getLogger().addHandler(self._bugs)
         self.plane = self._start()
 
     def __enter__(self) -> World:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        logging.getLogger().removeHandler(self._bugs)
         self.plane.hub.stop()
         self.cluster.close()
         self._folder.cleanup()
@@ -98,8 +115,7 @@ class World:
                 raise ApiError(409, "Conflict", "the object has been modified")
             if fate == "broken":
                 raise ApiError(500, "InternalError", "the server is not well")
-            for check in self.checks:
-                check(self, controller, verb, args, more)
+            self._check(controller, verb, args, more)
             done = real(*args, **more)
             if fate == "unanswered":
                 self.lossless = False
@@ -107,6 +123,19 @@ class World:
             return done
 
         return write
+
+    def _check(self, controller: str, verb: str, args: tuple[Any, ...], more: dict[str, Any]) -> None:
+        """What is found wrong is kept: a controller would take it for an error of its own, and try again."""
+        for check in self.checks:
+            try:
+                check(self, controller, verb, args, more)
+            except AssertionError as e:
+                self.wrong.append(e)
+
+    def assert_well(self) -> None:
+        """No controller has done what it must not do, or met an error that nobody expects."""
+        for e in self.wrong:
+            raise e
 
     def _hold_back(self, informer: Informer) -> None:
         kind, real = informer.kind.plural, informer.apply
@@ -149,6 +178,7 @@ class World:
             except ApiError as e:  # what it would have happened to is gone, or does not allow it
                 if e.reason not in ("NotFound", "Conflict", "TooManyRequests"):
                     raise
+            self.assert_well()
 
     def turn(self, a: int, b: int) -> None:
         """Somebody has a turn: everybody, everybody but the kubelets are slow, or a single controller."""
@@ -200,6 +230,7 @@ class World:
         """No more faults, and long enough for everything to be in order again."""
         self.end_faults()
         self.plane.settle(seconds, turns=turns)
+        self.assert_well()
 
     def assert_at_rest(self) -> None:
         """Half a minute passes and nothing is written; nor when all is looked at again."""
@@ -208,6 +239,7 @@ class World:
         written = self.cluster.store.current_rv() - before
         assert not written, f"{written} writes in {AT_REST:g} seconds of rest"
         self.plane.assert_at_rest()
+        self.assert_well()
 
 
 # ---------------------------------------------------------------------- harm that can come to any cluster
