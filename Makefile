@@ -3,7 +3,7 @@
 #   make demo     start a cluster, run the main job end to end, tell what happened
 #   make test     the whole test suite
 #   make lint     style, types, layers
-#   make fuzz     random requests for the HTTP API, FUZZ=20000 of them
+#   make fuzz     random requests for the HTTP API, FUZZ=20000 of them, and properties with new examples
 #   make simulate random faults for the controllers, SIMULATE=500 of them for each
 #   make bench    figures, beside kubectl's where it is present
 
@@ -50,6 +50,7 @@ format: $(VENV)/.development
 
 fuzz: $(VENV)/.development
 	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -x --timeout=0
+	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m hypothesis -x --timeout=0
 
 simulate: $(VENV)/.development
 	MINIKCTL_SIMULATE=$(SIMULATE) $(BIN)/python -m pytest tests/simulation -n $(JOBS) --timeout=0 -o faulthandler_timeout=0

@@ -67,6 +67,36 @@ def deployments() -> Iterator[Figure]:
             yield Figure(f"… and down to 0 of {count}", f"{seconds(taken)} ({_told(before, _used(pids))})")
 
 
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: many}
+spec:
+  completions: 1000
+  parallelism: 100
+  template:
+    metadata:
+      annotations: {pod-complete.stage.kwok.x-k8s.io/delay: 1ms}
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: busybox}]
+"""
+
+
+def job() -> Iterator[Figure]:
+    """A Job of 1,000 completions, 100 at a time, whose pods end as soon as they run."""
+    with cluster("--nodes", NODES, "--simulated") as made:
+        pids = _components(made)
+        manifest = made.root.parent / "job.yaml"
+        manifest.write_text(JOB)
+        before, start = _used(pids), time.perf_counter()
+        made.run("create", "-f", str(manifest))
+        made.run("wait", "--for=condition=complete", "job/many", "--timeout=300s")
+        taken = time.perf_counter() - start
+        value = f"{seconds(taken)} ({_told(before, _used(pids))})"
+        yield Figure(f"Job with 1,000 completions, 100 at a time, on {NODES} simulated nodes", value)
+
+
 def _wait_for_events(made: Cluster, timeout: float = 120.0) -> None:
     """The last Events are written when the pods are Ready already."""
     folder, seen, deadline = made.root / "registry" / "events" / "default", -1, time.monotonic() + timeout
@@ -155,4 +185,4 @@ def _schedule(root: Path, nodes: int, pods: int) -> tuple[float, float]:
     return taken, used
 
 
-ALL = (scheduler_alone, deployments)
+ALL = (scheduler_alone, deployments, job)

@@ -46,6 +46,26 @@ until_it_is() { # until_it_is WANTED COMMAND…: ask until that is the answer, f
     expect "$wanted" "$answer"
 }
 
+get() { # GET a URL: its body
+    if command -v curl >/dev/null 2>&1; then
+        curl -fsS --noproxy '*' --max-time 20 "$1"
+    else
+        python3 -c 'import sys, urllib.request as r
+sys.stdout.write(r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=20).read().decode())' "$1"
+    fi
+}
+
+url_of() { ask service "$1" --url | head -1; } # where this machine reaches a Service
+
+answers() { # answers SERVICE TIMES LINE: how many of so many answers have the line; any that fails fails the script
+    url=$(url_of "$1") found=0
+    for _ in $(seq "$2"); do
+        body=$(get "$url") || return 1
+        case $body in *"$3"*) found=$((found + 1)) ;; esac
+    done
+    echo "$found"
+}
+
 cleanup() { ask delete namespace "$namespace" --ignore-not-found >/dev/null 2>&1 || true; }
 trap cleanup EXIT
 cleanup

@@ -5,18 +5,9 @@
 #
 # On a cluster of its own, in a directory that is deleted at the end. Its leases run out after 3 seconds (Kubernetes' own
 # time is 15), so that there is little to wait for.
-set -eu
-
-MINIKCTL_STATE=$(mktemp -d)/state
-export MINIKCTL_STATE
-minikctl_=${1:-minikctl}
-end() { "$minikctl_" cluster reset --yes >/dev/null 2>&1 || true; rm -rf "$(dirname "$MINIKCTL_STATE")"; }
-trap end EXIT
-"$minikctl_" cluster start --control-planes 3 --simulated --leader-elect-lease-duration 3s \
-    --leader-elect-renew-deadline 2s --leader-elect-retry-period 500ms
-
-. "$(dirname "$0")/frame.sh"
-trap end EXIT
+settings="--control-planes 3 --simulated --leader-elect-lease-duration 3s --leader-elect-renew-deadline 2s \
+    --leader-elect-retry-period 500ms"
+. "$(dirname "$0")/own.sh"
 
 holder() { ask get lease "$1" -n kube-system -o 'jsonpath={.spec.holderIdentity}' | cut -d_ -f1; }
 is_led() { [ -n "$(holder "$1")" ] && echo yes; }

@@ -73,7 +73,7 @@ fi
 
 say "What cannot be done is told, and does no harm to the rest."
 run annotate ingress shop nginx.ingress.kubernetes.io/proxy-body-size=huge nginx.ingress.kubernetes.io/configuration-snippet='return 200;'
-told() { ask get events --field-selector involvedObject.name=shop,type=Warning -o 'jsonpath={range .items[*]}{.reason}{"\n"}{end}' | wc -l | tr -d ' '; }
+told() { ask get events --field-selector involvedObject.name=shop,type=Warning -o 'jsonpath={range .items[*]}{.message}{"\n"}{end}' | grep -c '^annotation'; }
 until_it_is 2 told
 run events --for ingress/shop --types=Warning
 expect order "$(pod_of shop.example.com /order/hostname)"

@@ -6,7 +6,8 @@ Ingress rewrites or uses regular expressions, a path that looks like a pattern i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from minikctl.api.meta import Obj, annotations_of, name
 
@@ -14,8 +15,60 @@ CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 CONTROLLERS = frozenset({"k8s.io/ingress-nginx", "minikctl.io/ingress"})
 """What the `spec.controller` of an IngressClass of ours says."""
 CLASS_NAME = "nginx"
+NGINX = "nginx.ingress.kubernetes.io/"
+"""Before the names of ingress-nginx's annotations."""
 EXACT, PREFIX, START, REGEX = "Exact", "Prefix", "ImplementationSpecific", "RegularExpression"
 """How a path is compared: whole, by elements, by characters, as a pattern from its beginning on."""
+
+
+_REFERENCE = re.compile(r"\$(?:(\d+)|\{(\w+)\}|(\w+))")
+_PORTS = {"http": 80, "https": 443}
+
+
+def boolean(text: str) -> bool:
+    """As Go's strconv.ParseBool. Raises ValueError."""
+    if text in ("1", "t", "T", "TRUE", "true", "True"):
+        return True
+    if text in ("0", "f", "F", "FALSE", "false", "False"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def is_true(ingress: Obj, annotation: str, default: bool = False) -> bool:
+    """An annotation of ingress-nginx's; one that is wrong counts as not there."""
+    try:
+        return boolean(annotations_of(ingress)[NGINX + annotation])
+    except (KeyError, ValueError):
+        return default
+
+
+def origin(ingress: Obj, scheme: str, host: str = "") -> str:
+    """`http://127.0.0.1:8080` of an Ingress that is served, "" of one that is not.
+
+    Ports that are not the usual ones are in the status: the one of HTTP first, then that of HTTPS.
+    """
+    points = ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    if not points:
+        return ""
+    odd = [p["port"] for p in points[0].get("ports") or []]
+    usual, place = _PORTS[scheme], list(_PORTS).index(scheme)
+    port = odd[place] if len(odd) > place else usual
+    shown = host or points[0].get("ip") or points[0].get("hostname") or ""
+    return f"{scheme}://{shown}" + ("" if port == usual else f":{port}")
+
+
+def expand(template: str, found: re.Match[str] | None, variables: Mapping[str, str]) -> str:
+    """A rewrite-target or a redirect with its `$1` and `$host`; what is not known becomes nothing."""
+
+    def value(reference: re.Match[str]) -> str:
+        word = reference[1] or reference[2] or reference[3]
+        if word.isdigit():
+            groups = found.groups() if found is not None else ()
+            return (groups[int(word) - 1] or "") if 0 < int(word) <= len(groups) else ""
+        named = found.groupdict() if found is not None else {}
+        return (named[word] or "") if word in named else variables.get(word, "")
+
+    return _REFERENCE.sub(value, template) if "$" in template else template
 
 
 def is_ours(ingress: Obj, classes: Iterable[Obj]) -> bool | None:
@@ -55,3 +108,11 @@ def is_below(path: str, prefix: str) -> bool:
         prefix = prefix[:-1]
     size = len(prefix)
     return path.startswith(prefix) and (len(path) == size or path[size] == "/")
+
+
+_RANK = {EXACT: 0, REGEX: 1, PREFIX: 2, START: 3}
+
+
+def rank(path: str, kind: str) -> tuple[bool, int, int]:
+    """Which of several matching paths counts, the least: an exact one, then the longest."""
+    return kind != EXACT, -len(path.rstrip("/") if kind == PREFIX else path), _RANK[kind]

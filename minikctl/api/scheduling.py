@@ -144,3 +144,26 @@ def _raise_to(total: Amounts, floor: Amounts) -> None:
     for name, amount in floor.items():
         if amount > total.get(name, 0):
             total[name] = amount
+
+
+# ---------------------------------------------------------------------- ports of the node
+
+HostPort = tuple[str, str, int]
+"""(address, protocol, port); address 0.0.0.0 is all of them."""
+
+
+def host_ports(spec: Obj) -> tuple[HostPort, ...]:
+    """The ports of the node itself that a pod takes."""
+    containers = [*(spec.get("containers") or [])]
+    containers += [c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"]
+    return tuple(
+        (port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
+        for container in containers
+        for port in container.get("ports") or []
+        if port.get("hostPort")
+    )
+
+
+def collide(a: HostPort, b: HostPort) -> bool:
+    """True when both cannot be open at once; 0.0.0.0 stands for every address."""
+    return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))

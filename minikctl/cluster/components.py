@@ -63,7 +63,7 @@ def run(
     if component.name == layout.PROXY:
         listener.close()
         return _proxy(state_dir, cluster, parent_alive)
-    _follow_parent(parent_alive)
+    _follow_parent(parent_alive, signal.SIGINT if component.nodes else signal.SIGTERM)
     if component.role == layout.API_SERVER:
         from minikctl.apiserver.http import process
 
@@ -129,13 +129,14 @@ def _door(component: Component, state_dir: Path, cluster: Cluster) -> Callable[[
     return open_door
 
 
-def _follow_parent(pipe: int) -> None:
-    """A component does not outlive its supervisor: the next one starts its own."""
+def _follow_parent(pipe: int, how: signal.Signals = signal.SIGTERM) -> None:
+    """A component does not outlive its supervisor: the next one starts its own. An agent ends by SIGINT: its node does
+    not."""
 
     def wait() -> None:
         while os.read(pipe, 1):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), how)
         threading.Event().wait(5)
         os._exit(1)
 

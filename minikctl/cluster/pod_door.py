@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from minikctl.api.meta import Obj
 from minikctl.client.local import LocalClient
 from minikctl.runtime.network.addresses import CONTROL_PLANE
 from minikctl.runtime.network.client import ClusterNetwork, NetworkFailure
+from minikctl.util.polling import readable
 
 log = logging.getLogger("apiserver")
 ACTOR, NAME, NAMESPACE = "kube-apiserver", "kubernetes", "default"
@@ -53,7 +53,7 @@ def _run(state_dir: Path, port: int, accept: Accept) -> None:
             log.warning("pods do not reach this API server: %s", e.strerror)
             threading.Event().wait(PAUSE)
             continue
-        select.select([ended], [], [])
+        readable([ended])
         os.close(ended)
         stop()
 

@@ -259,12 +259,12 @@ def stop(state_dir: Path) -> bool:
 
 def end_processes(state_dir: Path) -> bool:
     """The same, for who has the lock."""
-    from minikctl.cluster.supervisor import STOP_SECONDS, kill_containers
+    from minikctl.cluster.supervisor import STOP_SECONDS, kill_containers, stop_seconds
 
     process = supervisor(state_dir)
     running = process is not None and process.alive
     if process is not None and running:
-        processes.end([process], STOP_SECONDS * 2)
+        processes.end([process], STOP_SECONDS + stop_seconds(state_dir))
     left = [
         p
         for name in layout.known(state_dir)

@@ -15,7 +15,6 @@ import contextlib
 import gc
 import logging
 import os
-import select
 import signal
 import socket
 import sys
@@ -25,9 +24,10 @@ from pathlib import Path
 
 from minikctl.client.state_dir import Cluster, load
 from minikctl.cluster import components, layout, on_demand, processes
-from minikctl.cluster.layout import NETWORK, SUPERVISOR, Component
+from minikctl.cluster.layout import API_SERVER, INGRESS, NETWORK, PROXY, PROXY_HOST, SUPERVISOR, Component
 from minikctl.cluster.network import NetworkSocket, is_wanted, was_refused
-from minikctl.util.errors import EnvironmentProblem
+from minikctl.util.errors import EnvironmentProblem, UsageError
+from minikctl.util.polling import readable
 from minikctl.util.sockets import listen_local
 
 log = logging.getLogger("supervisor")
@@ -82,7 +82,7 @@ class Supervisor:
             now = time.monotonic()
             due = [c.start_due for c in self.children if c.process is None]
             watched = [self._signals, *self._adopted]
-            select.select(watched, [], [], max(0.0, min([next_look, *due]) - now))
+            readable(watched, min([next_look, *due]) - now)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._signals, 4096)
             self._reap()
@@ -139,7 +139,8 @@ class Supervisor:
         for child in self.children:
             child.next = wanted.pop(child.component.name, None)
             if child.next != child.component and child.process is not None:
-                child.process.send(signal.SIGTERM)
+                stays = child.next is not None and child.component.nodes  # the agent ends, but its node does not
+                child.process.send(signal.SIGINT if stays else signal.SIGTERM)
         new = [Child(c) for c in wanted.values()]
         self.children = [*(c for c in new if c.component.name == NETWORK), *self.children]
         self.children += [c for c in new if c.component.name != NETWORK]
@@ -203,7 +204,7 @@ class Supervisor:
 
     def _reap(self) -> None:
         """Take note of children that have ended."""
-        for fd in select.select([*self._adopted], [], [], 0)[0]:
+        for fd in readable(self._adopted, 0):
             os.close(fd)
             self._ended(self._adopted.pop(fd), None)
         while True:
@@ -246,9 +247,10 @@ class Supervisor:
     def _stop(self) -> None:
         log.info("stopping")
         self.listener.close()
-        for last in (False, True):  # the network: agents would take its end as that of their pods
-            running = [c.process for c in self.children if c.process and (c.component.name == NETWORK) is last]
-            processes.end(running, STOP_SECONDS, idle=self._reap)
+        patience = stop_seconds(self.state_dir)
+        for names in stop_order([c.component for c in self.children], waits=patience > STOP_SECONDS):
+            running = [c.process for c in self.children if c.process and c.component.name in names]
+            processes.end(running, patience, idle=self._reap)
         kill_containers(self.state_dir)
         self.network.close()
         if _identity(self.state_dir) == self.identity:
@@ -256,6 +258,27 @@ class Supervisor:
                 layout.pid_file(self.state_dir, child.component.name).unlink(missing_ok=True)
             log.info("stopped")
             layout.pid_file(self.state_dir, SUPERVISOR).unlink(missing_ok=True)
+
+
+def stop_seconds(state_dir: Path) -> float:
+    """What components get between SIGTERM and SIGKILL: more where a node ends its pods first."""
+    from minikctl.kubelet import settings, shutdown
+
+    longest = 0.0
+    for node in ["", *(p.name for p in (state_dir / settings.FOLDER).glob("*/"))]:
+        with contextlib.suppress(UsageError):
+            longest = max(longest, sum(s for _, s in shutdown.periods(settings.load(state_dir, node))))
+    return STOP_SECONDS + longest
+
+
+def stop_order(found: Sequence[Component], *, waits: bool) -> list[set[str]]:
+    """Which components end together. The network is the last: agents would take its end as that of their pods. What
+    pods use goes on while nodes wait for them to end."""
+    groups: list[set[str]] = [set(), set(), set()]
+    for component in found:
+        is_used = component.role in (API_SERVER, PROXY, PROXY_HOST, INGRESS)
+        groups[2 if component.name == NETWORK else 1 if waits and is_used else 0].add(component.name)
+    return [g for g in groups if g]
 
 
 def _in_words(status: int | None) -> str:

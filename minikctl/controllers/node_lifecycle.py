@@ -1,13 +1,14 @@
 """node-controller: notices nodes whose kubelet has fallen silent, and taints nodes by their conditions.
 
-A kubelet renews its node's Lease every 10 seconds. When this controller has seen no renewal for 40 seconds, the node's
-conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything there. The kubelet
-sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
+A kubelet renews its node's Lease every 10 seconds. When this controller has seen neither a renewal nor a status for 40
+seconds, the node's conditions turn Unknown and its pods lose their Ready condition, so that no Service sends anything
+there. The kubelet sets both right when it comes back. Time counts from what this controller has seen: after its own restart every node
 gets the full 40 seconds.
 
 Every condition that is not as it should be becomes a NoSchedule taint; a node that is not ready or cannot be reached
-gets a NoExecute taint, too, which drives its pods away (taint_eviction.py), unless no node at all is ready: then it is
-the cluster that is ill, and there is nowhere to go. Source: Kubernetes `pkg/controller/nodelifecycle`.
+gets a NoExecute taint, too, which drives its pods away (taint_eviction.py): one node of a zone in ten seconds, fewer or
+none while much of the zone is down (common/zones.py), and none at all when no node is ready: then it is the cluster that
+is ill, and there is nowhere to go. Source: Kubernetes `pkg/controller/nodelifecycle`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from itertools import islice
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, condition, find_condition, is_deleting, name, namespace, timestamp
+from minikctl.api.scheduling import NO_EXECUTE
 from minikctl.controllers.base import Controller, cause_of
-from minikctl.controllers.common import pods, taints
+from minikctl.controllers.common import pods, taints, zones
 
 GRACE_SECONDS = 40.0
 LEASES = "kube-node-lease"
@@ -40,6 +42,8 @@ class NodeLifecycleController(Controller):
 
     def setup(self) -> None:
         self._signs: dict[str, _Sign] = {}
+        self._turns: dict[str, zones.Limiter] = {}
+        """By zone."""
         self.nodes = self.watch("nodes", on_update=self._node_updated, on_delete=self._node_gone)
         self.leases = self.watch("leases", self._renewed, on_delete=lambda _lease: None)
         self.pods = self.informers.informer("pods", indexers={BY_NODE: by_node})
@@ -56,6 +60,9 @@ class NodeLifecycleController(Controller):
             self._signs[node] = _Sign(renewed, self.clock.monotonic())
 
     def _node_updated(self, old: Obj, new: Obj) -> None:
+        if _heartbeat(old) != _heartbeat(new):
+            known = self._signs.get(name(new))
+            self._signs[name(new)] = _Sign(known.renewed if known else "", self.clock.monotonic())
         if taints.any_ready([old]) != taints.any_ready([new]):
             self._ready_changed(new)
         elif _concerns(old) != _concerns(new):
@@ -85,24 +92,38 @@ class NodeLifecycleController(Controller):
         sign = self._signs.setdefault(object_key, _Sign("", self.clock.monotonic()))
         left = sign.seen + GRACE_SECONDS - self.clock.monotonic()
         if left > 0:
-            self._taint(node)
-            return left
+            return min(left, self._taint(node))
         fresh = unknown_conditions(node, timestamp(self.clock.now()))
         if fresh is not None:
             was_ready = (condition(node, "Ready") or {}).get("status") == "True"
             node = self.client.update("nodes", {**node, "status": fresh}, subresource="status")
             if was_ready:
                 self.recorder.normal(node, "NodeNotReady", f"Node {object_key} status is now: NodeNotReady")
-        self._taint(node)
+        wait = self._taint(node)
         self._mark_pods(object_key)
-        return GRACE_SECONDS
+        return min(GRACE_SECONDS, wait)
 
-    def _taint(self, node: Obj) -> None:
-        evict = taints.any_ready(n for n in self.nodes.list() if name(n) != name(node))
+    def _taint(self, node: Obj) -> float:
+        """Seconds until the node's turn to be evicted, if it waits for one."""
+        evict, wait = self._may_evict(node)
         fresh = taints.with_taints(node, timestamp(self.clock.now()), evict=evict)
         if fresh is not None:
             spec = {k: v for k, v in node["spec"].items() if k != "taints"} | ({"taints": fresh} if fresh else {})
             self.client.update("nodes", {**node, "spec": spec})
+        return wait
+
+    def _may_evict(self, node: Obj) -> tuple[bool, float]:
+        """Whether the node may have a NoExecute taint, and when to ask again. One that has it keeps it, unless no node
+        at all is ready."""
+        others = [node, *(n for n in self.nodes.list() if name(n) != name(node))]
+        if not taints.any_ready(others):
+            return False, GRACE_SECONDS
+        present = any(taints.is_own(t) for t in taints.no_execute(node))
+        if present or not any(effect == NO_EXECUTE for _, effect in taints.wanted(node, evict=True)):
+            return True, GRACE_SECONDS
+        zone, now = zones.zone_of(node), self.clock.monotonic()
+        wait = self._turns.setdefault(zone, zones.Limiter(now)).wait(zones.rates(others).get(zone, 0.0), now)
+        return wait == 0.0, GRACE_SECONDS if wait is None else wait or GRACE_SECONDS
 
     def _mark_pods(self, node: str) -> None:
         now = timestamp(self.clock.now())
@@ -122,6 +143,10 @@ def _concerns(node: Obj) -> object:
     """What of a node this controller reacts to; a heartbeat is not among it."""
     spec, found = node.get("spec") or {}, (node.get("status") or {}).get("conditions") or []
     return spec.get("taints"), spec.get("unschedulable"), [(c.get("type"), c.get("status")) for c in found]
+
+
+def _heartbeat(node: Obj) -> object:
+    return (condition(node, "Ready") or {}).get("lastHeartbeatTime")
 
 
 def by_node(pod: Obj) -> list[str]:

@@ -56,14 +56,14 @@ def start(
     return stop
 
 
-def listen(address: str, port: int = PORT) -> tuple[socket.socket, socket.socket]:
+def listen(address: str) -> tuple[socket.socket, socket.socket]:
     """UDP and TCP. Raises OSError."""
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        udp.bind((address, port))
+        udp.bind((address, PORT))
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        tcp.bind((address, port or udp.getsockname()[1]))
+        tcp.bind((address, PORT))
         tcp.listen(BACKLOG)
     except OSError:
         udp.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 GATEWAY_KINDS = ("gatewayclasses", "gateways", "httproutes", "referencegrants")
 SERVICE_LABEL = "kubernetes.io/service-name"
 RETRY_SECONDS = 1.0
+SEEN_SECONDS = 5.0
 PROTOCOLS = {"kind": "IngressClass", "apiVersion": "networking.k8s.io/v1"}
 
 
@@ -213,6 +215,10 @@ class IngressController:
         except ApiError as e:
             if e.reason != "AlreadyExists":
                 log.warning("cannot make the IngressClass %s: %s", CLASS_NAME, e.message)
+                return
+        deadline = time.monotonic() + SEEN_SECONDS  # else the first table would miss it, and say so in Events
+        while self.classes.get(CLASS_NAME) is None and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     @staticmethod
     def _attempt(write: Callable[..., None], *arguments: Any) -> bool:
@@ -259,6 +265,7 @@ class IngressController:
                     log.warning("Ingress %s: %s", object_key, sentence)
                     self.recorder.warning(ingress_now, reason, sentence)
         self._told = {k: set(v) for k, v in compiled.problems.items()}
+        self._synced = {i: g for i, g in self._synced.items() if i in {uid(o) for o in compiled.served}}
 
     def _write_status(self, plural: str, object_key: str, status: Obj) -> None:
         informer = self._gateway_kinds.get(plural)

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from urllib.parse import quote
 
-from minikctl.api.ingress_rules import REGEX
+from minikctl.api.ingress_rules import REGEX, expand
 from minikctl.ingress import basic_auth
 from minikctl.ingress.model import (
     NO_CHANGE,
@@ -31,7 +31,6 @@ from minikctl.ingress.model import (
 
 NOT_FOUND = Answer(404)
 _SAFE = "/!$&'()*+,;=:@-._~"
-_REFERENCE = re.compile(r"\$(?:(\d+)|\{(\w+)\}|(\w+))")
 
 
 def decide(route: Route | None, facts: Facts, secure_site: bool, rng: random.Random) -> Answer | Forward:
@@ -137,28 +136,19 @@ def _rewritten(route: Route, facts: Facts) -> str:
 
 
 def _expand(template: str, facts: Facts, found: re.Match[str] | None) -> str:
-    """`$1` and the variables of a request; what is not known becomes nothing."""
-
-    def value(reference: re.Match[str]) -> str:
-        word = reference[1] or reference[2] or reference[3]
-        if word.isdigit():
-            groups = found.groups() if found is not None else ()
-            return (groups[int(word) - 1] or "") if 0 < int(word) <= len(groups) else ""
-        named = found.groupdict() if found is not None else {}
-        if word in named:
-            return named[word] or ""
-        path = facts.raw_path or facts.path
-        return {
-            "host": facts.host,
-            "http_host": facts.headers.get("host", facts.host),
-            "scheme": _scheme(facts),
-            "uri": facts.path,
-            "request_uri": f"{path}?{facts.query}" if facts.query else path,
-            "args": facts.query,
-            "query_string": facts.query,
-        }.get(word, "")
-
-    return _REFERENCE.sub(value, template) if "$" in template else template
+    if "$" not in template:
+        return template
+    path = facts.raw_path or facts.path
+    variables = {
+        "host": facts.host,
+        "http_host": facts.headers.get("host", facts.host),
+        "scheme": _scheme(facts),
+        "uri": facts.path,
+        "request_uri": f"{path}?{facts.query}" if facts.query else path,
+        "args": facts.query,
+        "query_string": facts.query,
+    }
+    return expand(template, found, variables)
 
 
 def _scheme(facts: Facts) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote
 
-from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX, START, is_below
+from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX, START, is_below, rank
 from minikctl.ingress.model import EMPTY_SITE, Facts, Listener, Route, Site, Table
 
 _RANK = {EXACT: 0, REGEX: 1, PREFIX: 2, START: 3}
@@ -49,9 +49,8 @@ def path_matches(route: Route, path: str) -> bool:
 
 
 def ingress_order(route: Route) -> tuple[object, ...]:
-    """Exact paths first, then the longest; the older Ingress among equals."""
-    length = len(route.path.rstrip("/")) if route.kind == PREFIX else len(route.path)
-    return (route.kind != EXACT, -length, _RANK[route.kind], route.order)
+    """The older Ingress counts among equals."""
+    return (*rank(route.path, route.kind), route.order)
 
 
 def gateway_order(entry: tuple[str, Route]) -> tuple[object, ...]:

@@ -13,19 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from minikctl.api.ingress_rules import NGINX as PREFIX
+from minikctl.api.ingress_rules import boolean
 from minikctl.ingress.model import Settings
 
-PREFIX = "nginx.ingress.kubernetes.io/"
 Parser = Callable[[str], Any]
-
-
-def _boolean(text: str) -> bool:
-    """As Go's strconv.ParseBool."""
-    if text in ("1", "t", "T", "TRUE", "true", "True"):
-        return True
-    if text in ("0", "f", "F", "FALSE", "false", "False"):
-        return False
-    raise ValueError("must be true or false")
 
 
 def _whole(least: int = 0, most: int | None = None) -> Parser:
@@ -135,9 +127,9 @@ def _protocol(text: str) -> None:
 
 PARSERS: dict[str, tuple[str, Parser]] = {
     "rewrite-target": ("rewrite", _text),
-    "use-regex": ("use_regex", _boolean),
-    "ssl-redirect": ("ssl_redirect", _boolean),
-    "force-ssl-redirect": ("force_ssl_redirect", _boolean),
+    "use-regex": ("use_regex", boolean),
+    "ssl-redirect": ("ssl_redirect", boolean),
+    "force-ssl-redirect": ("force_ssl_redirect", boolean),
     "affinity": ("affinity", _affinity),
     "session-cookie-name": ("cookie_name", _token),
     "session-cookie-path": ("cookie_path", _cookie_part),
@@ -145,9 +137,9 @@ PARSERS: dict[str, tuple[str, Parser]] = {
     "session-cookie-expires": ("cookie_expires", _whole()),
     "session-cookie-max-age": ("cookie_max_age", _whole()),
     "session-cookie-samesite": ("cookie_same_site", _one_of("None", "Lax", "Strict")),
-    "session-cookie-secure": ("cookie_secure", _boolean),
+    "session-cookie-secure": ("cookie_secure", boolean),
     "proxy-body-size": ("body_size", _size),
-    "canary": ("canary", _boolean),
+    "canary": ("canary", boolean),
     "canary-weight": ("canary_weight", _whole()),
     "canary-weight-total": ("canary_total", _whole(1)),
     "canary-by-header": ("canary_header", _token),
@@ -164,12 +156,12 @@ PARSERS: dict[str, tuple[str, Parser]] = {
     "proxy-connect-timeout": ("connect_timeout", _seconds),
     "proxy-read-timeout": ("read_timeout", _seconds),
     "app-root": ("app_root", _path),
-    "enable-cors": ("enable_cors", _boolean),
+    "enable-cors": ("enable_cors", boolean),
     "cors-allow-origin": ("cors_origins", _list),
     "cors-allow-methods": ("cors_methods", _text),
     "cors-allow-headers": ("cors_headers", _text),
     "cors-expose-headers": ("cors_exposed", _text),
-    "cors-allow-credentials": ("cors_credentials", _boolean),
+    "cors-allow-credentials": ("cors_credentials", boolean),
     "cors-max-age": ("cors_max_age", _whole()),
     "auth-type": ("auth_type", _one_of("basic")),
     "auth-secret": ("auth_secret", _text),

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from minikctl.client.local import LocalClient
 from minikctl.ingress.controller import IngressController
 from minikctl.ingress.engine import tls
-from minikctl.ingress.engine.server import Engine
+from minikctl.ingress.engine.server import MOST_CLIENTS, Engine
 from minikctl.ingress.model import Certificate, Table
 from minikctl.util.files import atomic_write, private_folder, write_private
 from minikctl.util.sockets import LOCALHOST
@@ -136,17 +136,23 @@ def _first_free(candidates: list[int]) -> socket.socket:
 
 def run(state_dir: Path, fsync: bool) -> int:
     """Serve until SIGTERM; the exit code."""
-    _raise_descriptor_limit()
+    descriptors = _raise_descriptor_limit()
     certificate = default_certificate(state_dir)
-    return asyncio.run(_serve(state_dir, fsync, certificate))
+    return asyncio.run(_serve(state_dir, fsync, certificate, most_clients(descriptors)))
 
 
-async def _serve(state_dir: Path, fsync: bool, certificate: Certificate) -> int:
+def most_clients(descriptors: int) -> int:
+    """A request takes two: the client's and the endpoint's."""
+    return min(MOST_CLIENTS, max(descriptors // 2 - 64, 16))
+
+
+async def _serve(state_dir: Path, fsync: bool, certificate: Certificate, most: int) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     engine = Engine(loop, tls.Certificates(tls.context(certificate)), _network(state_dir))
+    engine.most_clients = most
     host = Host(state_dir, loop, engine)
     sockets = host.open()
     client = LocalClient.open(str(state_dir), actor="ingress-controller", fsync=fsync, create=False)
@@ -227,9 +233,12 @@ def _make_certificate(chain: Path, key: Path) -> None:
     write_private(chain, certificate.public_bytes(pem))
 
 
-def _raise_descriptor_limit() -> None:
+def _raise_descriptor_limit() -> int:
+    """How many this process may have now."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft < wanted:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft

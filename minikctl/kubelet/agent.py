@@ -1,13 +1,15 @@
 """The process of a node: one kubelet on a real runtime, or the kubelets of many simulated nodes.
 
 It ends on SIGTERM and SIGINT and leaves the containers running; the next agent finds them. `kill_everything` is for
-when they are to end too.
+when they are to end too. SIGTERM says that the node stops: where its settings want that, its pods are ended first (see
+`shutdown`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +27,7 @@ from minikctl.kubelet.machine import Machine, simulated_machine, this_machine
 from minikctl.kubelet.node import LEASE_PERIOD, STATUS_PERIOD, NodeConfig
 from minikctl.kubelet.server import Server
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.static_pods import StaticPods
 from minikctl.runtime.interface import Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.signals import StopSignal
@@ -79,6 +82,11 @@ class Agent:
             thread.join(timeout=5)
         for kubelet in self.kubelets.values():
             kubelet.stop()
+
+    def shut_down(self) -> None:
+        """The node stops: end its pods first, if it is to."""
+        for kubelet in self.kubelets.values():
+            kubelet.shutdown.run()
 
     def process(self, key: str, because: int | None) -> None:
         """One sync; tests call it without threads."""
@@ -142,6 +150,7 @@ def make_agent(
         kubelet = Kubelet(client, config, machine, runtime, queue, clock, own)
         if not simulated:
             kubelet.eviction = EvictionManager(kubelet, state_dir)
+            kubelet.static = StaticPods(kubelet, settings.manifests(state_dir, config.name, own))
         kubelets.append(kubelet)
     return Agent(client, kubelets, queue, Server(state_dir), clock)
 
@@ -227,6 +236,8 @@ def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: boo
     agent = make_agent(client, Path(state_dir), nodes, simulated=simulated)
     agent.start()
     stop.wait()
+    if stop.number == signal.SIGTERM:
+        agent.shut_down()
     agent.stop()
     client.close()
     return 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-INITIAL, LONGEST = 10.0, 300.0
+INITIAL, LONGEST, FORGOTTEN = 10.0, 300.0, 600.0
 
 
 @dataclass
@@ -20,7 +20,7 @@ class BackOff:
     """Delays by key. Times are seconds of one clock; a key that was quiet for ten minutes starts over."""
 
     def __init__(self, initial: float = INITIAL, longest: float = LONGEST):
-        self._initial, self._longest = initial, longest
+        self._initial, self._longest = min(initial, longest), longest
         self._entries: dict[str, _Entry] = {}
 
     def delay(self, key: str) -> float:
@@ -56,4 +56,4 @@ class BackOff:
             del self._entries[key]
 
     def _expired(self, entry: _Entry, event: float) -> bool:
-        return event - entry.updated > 2 * self._longest
+        return event - entry.updated > FORGOTTEN

@@ -11,6 +11,7 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, name, namespace
 from minikctl.client import Client
 from minikctl.kubelet import allotment, environment
+from minikctl.kubelet.manifests import is_static
 from minikctl.kubelet.own_files import domain_of
 from minikctl.kubelet.pod_worker import Start, spec_hash
 from minikctl.kubelet.security import security
@@ -69,6 +70,7 @@ def container_config(
         init=start.init,
         security=security(pod, spec, image),
         resources=allotment.of_container(pod, resources),
+        target=spec.get("targetContainerName") or "",
     )
 
 
@@ -94,9 +96,13 @@ def _read(client: Client, resource: str, wanted: str, where: str) -> Obj | None:
 
 def _services(client: Client, pod: Obj) -> dict[str, str]:
     links = pod["spec"].get("enableServiceLinks", True) is not False
-    own = namespace(pod)
-    found = list(client.list("services", own)["items"]) if links else []
-    if own != "default" or not links:
-        master = _read(client, "services", "kubernetes", "default")
-        found += [master] if master else []
+    own, found = namespace(pod), []
+    try:
+        found = list(client.list("services", own)["items"]) if links else []
+        if own != "default" or not links:
+            master = _read(client, "services", "kubernetes", "default")
+            found += [master] if master else []
+    except ApiError:
+        if not is_static(pod):  # which waits for no API server
+            raise
     return environment.service_variables(found, own, links)

@@ -2,7 +2,8 @@
 
 A hook runs in a thread of its own, so that a slow one holds up no other pod. Until postStart is through, the container
 counts as not started; when it fails, the container is stopped, and its restart policy has the next word. preStop is part
-of the grace period; what is left of it (but two seconds at least) is for the container itself.
+of the grace period; what is left of it (but two seconds at least) is for the container itself. An HTTP hook has succeeded
+when there is an answer, whatever its status.
 
 Source: Kubernetes concept "Container Lifecycle Hooks", kubelet `lifecycle/handlers.go`, `kuberuntime_container.go`.
 """
@@ -94,5 +95,8 @@ class Hooks:
         if "sleep" in action:
             self._stopped.wait(min(float(action["sleep"].get("seconds") or 0), timeout))
             return Outcome(True)
+        if "exec" not in action and "httpGet" not in action:
+            return Outcome(False, "invalid handler")  # tcpSocket may be written, and never works
         status: ContainerStatus = self._runtime.container_status(container_id)
-        return probe_handlers.run(self._runtime, pod, container, {**action, "timeoutSeconds": timeout}, status)
+        found = probe_handlers.run(self._runtime, pod, container, {**action, "timeoutSeconds": timeout}, status)
+        return Outcome(True) if found.answered else found

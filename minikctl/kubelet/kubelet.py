@@ -8,40 +8,47 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+import threading
 from dataclasses import dataclass, field
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, is_deleting, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, is_deleting, uid
+from minikctl.api.scheduling import Amounts, amounts, host_ports, pod_requests
 from minikctl.client import Client, Stop
 from minikctl.client.events import NORMAL, WARNING, EventRecorder
 from minikctl.client.informer import Handler, Informer
 from minikctl.client.workqueue import WorkQueue
+from minikctl.kubelet import admission, pull_secrets
 from minikctl.kubelet import node as nodes
-from minikctl.kubelet import pull_secrets
+from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.backoff import BackOff
 from minikctl.kubelet.eviction import decisions
-from minikctl.kubelet.eviction.manager import EvictionManager
+from minikctl.kubelet.eviction.manager import EVICTED, EvictionManager
 from minikctl.kubelet.hooks import Hooks
 from minikctl.kubelet.image_files import ImageVolumes
 from minikctl.kubelet.image_gc import FAILED, ImageGC, Policy
 from minikctl.kubelet.images import Asked, ImageManager, Record
 from minikctl.kubelet.machine import Machine
+from minikctl.kubelet.manifests import MIRROR, is_mirror, is_static
 from minikctl.kubelet.node import NodeConfig
 from minikctl.kubelet.pod_sync import PodSync
 from minikctl.kubelet.probes import ProbeManager
 from minikctl.kubelet.resize import Allotted
 from minikctl.kubelet.settings import Settings
+from minikctl.kubelet.shutdown import NOT_READY, REFUSAL, Shutdown
+from minikctl.kubelet.static_pods import StaticPods
+from minikctl.kubelet.status import TERMINAL
 from minikctl.kubelet.status_writer import StatusWriter
 from minikctl.kubelet.usage import Usage
 from minikctl.kubelet.volume_manager import VolumeManager
 from minikctl.kubelet.volumes import Mounted
-from minikctl.runtime.interface import ImageFailure, ImageStatus, Runtime
+from minikctl.runtime.interface import ImageFailure, Runtime
 from minikctl.util.clock import Clock, SystemClock
 from minikctl.util.disk import size
 
 log = logging.getLogger("kubelet")
-MIRROR = "kubernetes.io/config.mirror"
+LATE_SECONDS = 30.0
+"""Between two heartbeats: this process was stopped for a while, and may have been given up."""
 
 
 @dataclass
@@ -71,6 +78,21 @@ class PodRecord:
     """Seconds that the containers get, where the pod's own grace period does not count."""
     disruption: str = ""
     """Why the node ends a pod that would have run on."""
+    admitted: bool = False
+    """This agent has let it in; one before it may have, too: then its containers have statuses."""
+    _requests: tuple[Allotted | None, Amounts] | None = None
+
+    @property
+    def holds_resources(self) -> bool:
+        if self.gone or get_path(self.pod, "status", "phase") in TERMINAL:
+            return False
+        return self.admitted or bool(get_path(self.pod, "status", "containerStatuses"))
+
+    def requests(self) -> Amounts:
+        """What it takes of the node. Counted again when its containers were allotted something else."""
+        if self._requests is None or self._requests[0] is not self.allotted:
+            self._requests = (self.allotted, pod_requests(self.pod["spec"]))
+        return self._requests[1]
 
 
 class Kubelet:
@@ -95,15 +117,18 @@ class Kubelet:
         self.writer = StatusWriter(self.client)
         self.images = ImageManager(runtime.images, self.clock, self.settings.image_pulls_at_a_time)
         self.image_gc = ImageGC(runtime.images, self.clock, Policy.of(self.settings), self._disk)
-        self.backoff = BackOff()
+        self.backoff = BackOff(longest=self.settings.max_container_restart_period)
         self.volumes = VolumeManager(self.client, self.clock, ImageVolumes(self))
         self.probes = ProbeManager(runtime, self.clock, self.look_again, self._tell)
         self.hooks = Hooks(runtime, self.clock, self.look_again, self._tell)
         self.usage = Usage(runtime, self.clock)
         self.eviction: EvictionManager | None = None
+        self.static: StaticPods | None = None
+        self.shutdown = Shutdown(self)
         self.records: dict[str, PodRecord] = {}
+        self._admitting = threading.Lock()
         self._node: Obj | None = None
-        self._images: Sequence[ImageStatus] = ()
+        self._beaten = self.clock.monotonic()
         kind = self.client.kind("pods")
         assert kind is not None
         self.pods = Informer(kind)
@@ -126,6 +151,9 @@ class Kubelet:
         """Register the node, adopt what runs, and follow the node's pods."""
         self.runtime.start(self.look_again)
         self.register()
+        if self.static is not None:
+            self.static.look()
+            self.static.start()
         selector = f"spec.nodeName={self.name}"
         self.runtime.recover(self.client.list("pods", field_selector=selector)["items"])
         self._stop_reflecting = self.client.reflect("pods", self.pods, field_selector=selector)
@@ -141,7 +169,7 @@ class Kubelet:
         a pod that has some and is not there afterwards will not come any more."""
         strays = self.runtime.strays()
         if strays:
-            there = {uid(pod) for pod in self.client.list("pods")["items"]}
+            there = {*self.records, *(uid(pod) for pod in self.client.list("pods")["items"])}
             for pod_uid in strays:
                 if pod_uid not in there:
                     self.runtime.remove_stray(pod_uid)
@@ -151,6 +179,8 @@ class Kubelet:
         self._stop_reflecting()
         if self.eviction is not None:
             self.eviction.stop()
+        if self.static is not None:
+            self.static.stop()
         self.probes.stop()
         self.hooks.stop()
         self.runtime.stop()
@@ -159,20 +189,36 @@ class Kubelet:
     # ------------------------------------------------------------------ being told
 
     def _pod_changed(self, pod: Obj) -> None:
-        if MIRROR in annotations_of(pod):
+        if is_mirror(pod):
+            if self.static is not None:
+                self.static.mirror_changed(pod)
             return
+        self.pod_found(pod)
+
+    def pod_found(self, pod: Obj) -> None:
+        """A pod of this node's, new or changed."""
         record = self.records.get(uid(pod))
         if record is None:
             self.records[uid(pod)] = PodRecord(pod)
         else:
-            record.pod = pod
+            record.pod, record.gone = pod, False
         self.queue.add(self._key(uid(pod)), _version(pod))
 
     def _pod_gone(self, pod: Obj) -> None:
+        if is_mirror(pod):
+            self.look_again(annotations_of(pod)[MIRROR])
+            return
         record = self.records.get(uid(pod))
         if record is not None:
-            record.pod, record.gone = pod, True
-            self.queue.add(self._key(uid(pod)), _version(pod))
+            record.pod = pod
+            self.pod_lost(uid(pod))
+
+    def pod_lost(self, pod_uid: str) -> None:
+        """Its object, or its manifest, was taken away."""
+        record = self.records.get(pod_uid)
+        if record is not None:
+            record.gone = True
+            self.queue.add(self._key(pod_uid), _version(record.pod))
 
     def look_again(self, pod_uid: str) -> None:
         """Have a pod synced soon; from any thread."""
@@ -195,6 +241,10 @@ class Kubelet:
             return self._sync.gone(record)
         if is_deleting(record.pod):
             return self._sync.terminate(record)
+        if is_static(record.pod) and self.static is not None:
+            wait = self.static.prepare(record.pod, self._node)
+            if wait is not None:
+                return wait
         return self._sync.run(record)
 
     def fail(self, pod_uid: str, reason: str, message: str, grace: float | None, *, disruption: bool = False) -> None:
@@ -207,9 +257,28 @@ class Kubelet:
         record.disruption = message if disruption else ""
         self.look_again(pod_uid)
 
-    def refusal(self, pod: Obj) -> str:
-        """Why this node does not take a pod that is new to it, "" if it does."""
-        return decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+    def admit(self, record: PodRecord) -> tuple[str, str]:
+        """(reason, message) of why this node does not take a pod that is new to it; ADMITTED, and it is taken."""
+        pod = record.pod
+        if self.shutdown.active:
+            return REFUSAL
+        pressed = decisions.refusal(pod, self.eviction.conditions) if self.eviction else ""
+        if pressed:
+            return EVICTED, pressed
+        with self._admitting:
+            found = self._refusal(record)
+            if found != ADMITTED:  # what is known of the node may be old
+                self._node = self.client.get("nodes", self.name)
+                found = self._refusal(record)
+            record.admitted = found == ADMITTED
+        return found
+
+    def _refusal(self, record: PodRecord) -> tuple[str, str]:
+        here = [r for r in list(self.records.values()) if r.holds_resources and r is not record]
+        ports = (port for r in here for port in host_ports(r.pod["spec"]))
+        taken = [r.requests() for r in here]
+        room = amounts(self.allocatable)
+        return admission.refusal(record.pod, self._node or {}, record.requests(), room, taken, ports)
 
     def empty_dirs(self, pod: Obj) -> dict[str, int]:
         """What is in the pod's emptyDirs, in bytes on disk or in memory."""
@@ -242,8 +311,8 @@ class Kubelet:
             changed = nodes.registered_again(self._node, self.config, self.machine)
             if changed is not None:
                 self._node = self.client.update("nodes", changed)
+        self.renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report_status(force=True)
-        self.renew_lease()
         self.node_event(NORMAL, "Starting", "Starting kubelet.")
         self.node_event(NORMAL, "NodeReady", f"Node {self.name} status is now: NodeReady")
 
@@ -253,10 +322,13 @@ class Kubelet:
         before = node.get("status") or {}
         limits, now = self.runtime.limitations(), self.clock.now()
         pressures = self.eviction.conditions if self.eviction else nodes.NO_PRESSURE
-        after = nodes.node_status(before, self.config, self.machine, self.runtime_version, limits, now, pressures)
+        shares = not self.runtime.simulated and not self.runtime.has_network
+        not_ready = NOT_READY if self.shutdown.active else ""
+        after = nodes.node_status(
+            before, self.config, self.machine, self.runtime_version, limits, now, pressures, shares, not_ready
+        )
         if not self.runtime.simulated:
-            self._images = self.runtime.images.list()
-            after = {**after, "images": nodes.images(self._images)}
+            after = {**after, "images": nodes.images(self.runtime.images.list())}
         if force or not nodes.same_status(before, after):
             node = {k: v for k, v in node.items() if k != "status"}
             meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
@@ -276,13 +348,15 @@ class Kubelet:
             self.client.create("leases", wanted, nodes.LEASE_NAMESPACE)
 
     def heartbeat(self) -> None:
-        """Renew the lease; when somebody deleted the Node, register again. Look at what the containers use."""
+        """Renew the lease. See that the Node says what is so: somebody may have given this one up. Look at what the
+        containers use."""
+        late, self._beaten = self.clock.monotonic() - self._beaten > LATE_SECONDS, self.clock.monotonic()
         try:
             self.renew_lease()
         except ApiError as e:
             log.warning("%s: cannot renew the lease: %s", self.name, e.message)
-        if not self.runtime.simulated:
-            self._look_at_images()
+        if late or not self.runtime.simulated:
+            self._look_at_node()
         self.usage.look(self.running_pods())
 
     def asked(self, pod: Obj, record: Record) -> Asked:
@@ -293,15 +367,14 @@ class Kubelet:
 
         return Asked(record, lambda: pull_secrets.of_pod(self.client, pod, warn), lambda: self.look_again(uid(pod)))
 
-    def _look_at_images(self) -> None:
-        """Take away those that there is no room for; report those that came and went."""
+    def _look_at_node(self) -> None:
+        """Take away images that there is no room for; report what changed."""
         try:
-            if self.image_gc.due() and (failed := self.image_gc.look()):
+            if not self.runtime.simulated and self.image_gc.due() and (failed := self.image_gc.look()):
                 self.node_event(WARNING, FAILED, failed)
-            if self.runtime.images.list() != self._images:
-                self.report_status()
+            self.report_status()
         except ApiError as e:
-            log.warning("%s: cannot report the images: %s", self.name, e.message)
+            log.warning("%s: cannot report the node's status: %s", self.name, e.message)
         except (OSError, ImageFailure) as e:
             log.warning("%s: cannot look after the images: %s", self.name, e)
 

@@ -30,6 +30,9 @@ _UNDER_PRESSURE = {
     "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
 }
 NO_PRESSURE: frozenset[str] = frozenset()
+POLICY = "NetworkPolicyEnforced"
+"""The proxy's, too, for nodes of the cluster network (`proxy/policy/conditions.py`)."""
+_SHARED_NETWORK = ("RuntimeHasNoNetwork", "pods share the network of this machine: no NetworkPolicy is enforced")
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,11 @@ def node_status(
     limits: Sequence[str],
     now: datetime,
     pressures: Collection[str] = NO_PRESSURE,
+    shares_network: bool = False,
+    not_ready: str = "",
 ) -> Obj:
-    """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions."""
+    """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions;
+    shares_network: pods are on the machine's own network; not_ready: why it is not ready, if it is not."""
     disk = quantity.from_bytes(machine.disk // 1024 * 1024)
     capacity = {
         "cpu": str(machine.cpu),
@@ -117,7 +123,7 @@ def node_status(
         **{k: v for k, v in before.items() if k not in ("phase",)},
         "capacity": capacity,
         "allocatable": {**capacity, "ephemeral-storage": disk, **_left(capacity, config.reserved)},
-        "conditions": conditions(before.get("conditions") or [], limits, now, pressures),
+        "conditions": conditions(before.get("conditions") or [], limits, now, pressures, shares_network, not_ready),
         "addresses": [
             {"type": "InternalIP", "address": machine.address},
             {"type": "Hostname", "address": config.name},
@@ -150,7 +156,12 @@ def _left(capacity: Mapping[str, str], reserved: Mapping[str, str]) -> dict[str,
 
 
 def conditions(
-    before: list[Obj], limits: Sequence[str], now: datetime, pressures: Collection[str] = NO_PRESSURE
+    before: list[Obj],
+    limits: Sequence[str],
+    now: datetime,
+    pressures: Collection[str] = NO_PRESSURE,
+    shares_network: bool = False,
+    not_ready: str = "",
 ) -> list[Obj]:
     """The kubelet's conditions with a new heartbeat, and those of others as they stand."""
     wanted = [
@@ -159,9 +170,14 @@ def conditions(
     ]
     if limits:
         wanted.append(("ContainersIsolated", "False", "RuntimeLimitations", "; ".join(limits)))
-    wanted.append(("Ready", "True", "KubeletReady", READY_MESSAGE))
+    if shares_network:
+        wanted.append((POLICY, "False", *_SHARED_NETWORK))
+    ready = ("False", "KubeletNotReady", not_ready) if not_ready else ("True", "KubeletReady", READY_MESSAGE)
+    wanted.append(("Ready", *ready))
     own = {w[0] for w in wanted}
-    return [c for c in before if c["type"] not in own] + [_condition(before, *w, now) for w in wanted]
+    gone = (POLICY, _SHARED_NETWORK[0])
+    kept = [c for c in before if c["type"] not in own and (c["type"], c.get("reason")) != gone]
+    return kept + [_condition(before, *w, now) for w in wanted]
 
 
 def _condition(before: list[Obj], kind: str, status: str, reason: str, message: str, now: datetime) -> Obj:

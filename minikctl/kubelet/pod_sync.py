@@ -12,12 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet import allotment, pod_worker, resize
+from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted, Pulling
+from minikctl.kubelet.manifests import is_static
 from minikctl.kubelet.own_files import CLUSTER_DNS
 from minikctl.kubelet.own_files import write as own_files
 from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
@@ -65,10 +67,7 @@ class PodSync:
         if get_path(pod, "status", "phase") in TERMINAL:
             return self._settle(record, state)
         left = self._deadline(pod)
-        is_new = state.sandbox is None and not get_path(pod, "status", "containerStatuses")
-        if is_new and not record.failure[0] and (refusal := self.kubelet.refusal(pod)):
-            self._event(pod, WARNING, "Evicted", refusal)
-            self.kubelet.writer.write(pod, failed_status(pod, "Evicted", refusal, self.clock.now()))
+        if self._is_new(record, state) and not self._admit(record):
             return None
         if record.failure[0]:
             return self._settle(record, state)
@@ -88,6 +87,20 @@ class PodSync:
         for old in pod_worker.superfluous(state):
             self.runtime.remove_container(old.id)
         return _sooner(retry, left, deferred, self._refresh(record, state))
+
+    def _is_new(self, record: PodRecord, state: PodState) -> bool:
+        if record.admitted or record.failure[0] or state.sandbox is not None:
+            return False
+        return not get_path(record.pod, "status", "containerStatuses")
+
+    def _admit(self, record: PodRecord) -> bool:
+        """False when this node does not take the pod: then it has failed."""
+        pod, (reason, why) = record.pod, self.kubelet.admit(record)
+        if (reason, why) == ADMITTED:
+            return True
+        self._event(pod, WARNING, reason, why)
+        self.kubelet.writer.write(pod, failed_status(pod, reason, f"Pod was rejected: {why}", self.clock.now()))
+        return False
 
     def _refresh(self, record: PodRecord, state: PodState) -> float | None:
         """Bring what is in the pod's volumes up to date when it is time; seconds until the next time."""
@@ -346,7 +359,9 @@ class PodSync:
         """A pod that is being deleted: end it, report how it ended, then take the object away."""
         pod = record.pod
         state = self.runtime.pod_state(uid(pod))
-        if not self._stop(record, state, max(pod_worker.grace_period(pod), 0.0)):
+        grace = pod_worker.grace_period(pod)
+        grace = grace if record.grace is None else min(grace, record.grace)
+        if not self._stop(record, state, max(grace, 0.0)):
             self._report(record, state)
             return None
         if state.sandbox is not None:
@@ -363,6 +378,8 @@ class PodSync:
         if self._stop(record, state, grace):
             self._remove(uid(record.pod))
             self.kubelet.forget(uid(record.pod))
+            if is_static(record.pod):
+                self.kubelet.writer.delete(record.pod)
         return None
 
     def orphan(self, pod_uid: str) -> float | None:
@@ -411,7 +428,12 @@ class PodSync:
             pending_resize=record.pending_resize,
             disruption=record.disruption,
         )
-        self.kubelet.writer.write(record.pod, pod_status(view))
+        try:
+            self.kubelet.writer.write(record.pod, pod_status(view))
+        except ApiError as e:
+            if self.kubelet.static is None or not is_static(record.pod):
+                raise
+            self.kubelet.static.not_reported(record.pod, e)
 
     def _hostname(self, pod: Obj) -> str:
         return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
@@ -426,6 +448,7 @@ class PodSync:
             host_network=bool(pod["spec"].get("hostNetwork")),
             share_processes=bool(pod["spec"].get("shareProcessNamespace")),
             annotations=annotations_of(pod),
+            labels=labels_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
         )
 

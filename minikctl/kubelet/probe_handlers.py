@@ -27,6 +27,8 @@ class Outcome:
     output: str = ""
     warning: bool = False
     """It counts as a success, but somebody should hear of `output`."""
+    answered: bool = False
+    """An HTTP server answered, whatever it said."""
 
 
 def run(runtime: Runtime, pod: Obj, container: Obj, probe: Obj, status: ContainerStatus) -> Outcome:
@@ -115,7 +117,7 @@ def _http(runtime: Runtime, sandbox: str, host: str, port: int, action: Obj, tim
             return Outcome(True, f"Probe terminated redirects, Response body: {body}", warning=True)
         if 200 <= status < 300:
             return Outcome(True, body)
-        return Outcome(False, f"HTTP probe failed with statuscode: {status}")
+        return Outcome(False, f"HTTP probe failed with statuscode: {status}", answered=True)
     return Outcome(False, f'Get "{location}": stopped after {_REDIRECTS} redirects')
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.api.errors import ApiError, bad_request, not_found
-from minikctl.api.meta import Obj, uid
+from minikctl.api.meta import Obj, annotations_of, uid
 from minikctl.kubelet import logs, portforward
 from minikctl.kubelet.kubelet import Kubelet
+from minikctl.kubelet.manifests import MIRROR
 from minikctl.kubelet.portforward import SUCCESS
 from minikctl.runtime.interface import (
     CREATED,
@@ -130,10 +131,9 @@ def answer(kubelet: Kubelet, connection: FrameSocket) -> None:
 
 def find_pod(kubelet: Kubelet, request: Request) -> str:
     """The uid of the pod that is meant. Raises ApiError NotFound."""
-    wanted = request.get("uid") or ""
-    if not wanted:
-        pod = kubelet.pods.get(request["pod"], request["namespace"])
-        wanted = uid(pod) if pod else ""
+    wanted, pod = request.get("uid") or "", kubelet.pods.get(request["pod"], request["namespace"])
+    if pod is not None and (not wanted or wanted == uid(pod)):
+        wanted = annotations_of(pod).get(MIRROR) or uid(pod)
     if not wanted or (wanted not in kubelet.records and wanted not in kubelet.runtime.pod_uids()):
         raise not_found("pods", "", request["pod"])
     return str(wanted)

@@ -44,6 +44,8 @@ class Settings:
     eviction_max_pod_grace_period: int = 0
     shutdown_grace_period: float = 0.0
     shutdown_grace_period_critical_pods: float = 0.0
+    shutdown_grace_period_by_pod_priority: tuple[tuple[int, float], ...] = ()
+    """(priority, seconds)."""
     static_pod_path: str = ""
     """Empty: `<state>/nodes/<node>/manifests`."""
     max_container_restart_period: float = 300.0
@@ -75,7 +77,7 @@ def parse(content: Mapping[str, Any]) -> Settings:
         if key in content and content[key] is not None:
             try:
                 given[one.name] = _value(one.name, content[key])
-            except (ValueError, TypeError, AttributeError) as e:
+            except (ValueError, TypeError, AttributeError, KeyError) as e:
                 raise UsageError(f"{key}: {e}") from None
     period = (content.get("crashLoopBackOff") or {}).get("maxContainerRestartPeriod")
     if period is not None:
@@ -90,6 +92,8 @@ def _value(name: str, value: Any) -> Any:
         return float(parse_go_duration(str(value)))
     if name == "container_log_max_size":
         return quantity.value(str(value))
+    if name == "shutdown_grace_period_by_pod_priority":
+        return tuple((int(one["priority"]), float(one["shutdownGracePeriodSeconds"])) for one in value)
     if name == "eviction_soft_grace_period":
         return {k: float(parse_go_duration(str(v))) for k, v in value.items()}
     if isinstance(value, Mapping):

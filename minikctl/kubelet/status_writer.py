@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, name, namespace, uid
 from minikctl.client import Client, DeleteOptions
+from minikctl.kubelet.manifests import MIRROR
 from minikctl.kubelet.status import merge
 
 _TRIES = 5
@@ -43,6 +44,8 @@ class StatusWriter:
 
     def delete(self, pod: Obj) -> None:
         """The last act for a pod that was being deleted: take the object away."""
+        fresh = self._fresh(pod)
+        pod = fresh if fresh is not None else pod
         options = DeleteOptions(grace_period=0, uid=uid(pod))
         try:
             self._client.delete("pods", name(pod), namespace(pod), options=options)
@@ -60,4 +63,4 @@ class StatusWriter:
             if e.reason == "NotFound":
                 return None
             raise
-        return fresh if uid(fresh) == uid(pod) else None
+        return fresh if uid(fresh) == uid(pod) or annotations_of(fresh).get(MIRROR) == uid(pod) else None

@@ -2,8 +2,8 @@
 
 nftables sends every TCP connection that leaves the cluster to one listener of the router; the relay asks the kernel
 where it wanted to go, and connects there from the host's side. The host's own loopback is reached at one address only,
-HOST_ADDRESS, which pods know as `host.minikctl.internal`. Other protocols find no route (DNS is asked for them by the
-cluster's DNS). Without nftables there is no way out.
+HOST_ADDRESS, which pods know as `host.minikctl.internal`. Other protocols are refused at once (names are asked for by
+the cluster's DNS). Without nftables there is no way out.
 """
 
 from __future__ import annotations
@@ -33,6 +33,15 @@ table ip {t} {{
     type nat hook prerouting priority -90; policy accept;
     ip daddr @cluster accept
     meta l4proto tcp dnat to {address}:{port}
+  }}
+  chain no-way-out {{
+    type filter hook prerouting priority -80; policy accept;
+    ip daddr @cluster accept
+    ip daddr 224.0.0.0/3 drop
+    meta l4proto tcp accept
+    fib daddr type local accept
+    meta l4proto udp reject with icmp type port-unreachable
+    reject with icmp type net-unreachable
   }}
 }}
 """

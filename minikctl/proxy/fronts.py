@@ -69,6 +69,17 @@ def inside_fronts(targets: Iterable[Target], nodes: Mapping[str, Node]) -> list[
     return found
 
 
+def loopback_fronts(targets: Iterable[Target]) -> list[Front]:
+    """Host ports of pods on loopback addresses, for pods on the host's network: they are in the router's namespace,
+    whose loopback addresses the kernel's rules do not lead on."""
+    return [
+        Front(INSIDE, t.protocol, a, p, t.key)
+        for t in targets
+        if t.key[0] == "Pod" and t.endpoints
+        for a, p in t.host_fronts
+    ]
+
+
 class Fronts:
     """Keeps the relay's listeners and balancers as they shall be. For one thread, which is not the relay's."""
 

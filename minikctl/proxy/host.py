@@ -109,9 +109,12 @@ def serve(listener: socket.socket, wake: int, stopped: threading.Event) -> None:
             elif isinstance(key.fileobj, socket.socket) and not _answer(key.fileobj, listeners):
                 chosen.unregister(key.fileobj)
                 key.fileobj.close()
+    for key in list(chosen.get_map().values()):
+        if isinstance(key.fileobj, socket.socket):
+            key.fileobj.close()
+    chosen.close()
     for sock in listeners.open.values():
         sock.close()
-    listener.close()
 
 
 def _answer(client: socket.socket, listeners: Listeners) -> bool:

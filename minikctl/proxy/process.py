@@ -27,10 +27,11 @@ from minikctl.proxy.fronts import Fronts
 from minikctl.proxy.health import HealthPorts
 from minikctl.proxy.host import KINDS, HostSide, listen
 from minikctl.proxy.nftables import Nftables, refused, run_nft
-from minikctl.proxy.proxy import Proxy
+from minikctl.proxy.policy.conditions import NodeConditions
+from minikctl.proxy.proxy import COMPONENT, Proxy
 from minikctl.proxy.relay import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
-from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK
+from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK, gateway
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.util.signals import StopSignal
 
@@ -62,7 +63,7 @@ def run(
     _raise_descriptor_limit()
     host = HostSide.of(state_dir)
     host.wait()
-    backend = _backend(service_cidr) if network is not None else None
+    backend, why = _backend(service_cidr) if network is not None else (None, "")
     cluster_wide = [pod_cidr, NODES] if network is not None else []
     relay = Relay(partial(_dial, host, [*map(ipaddress.IPv4Network, [*cluster_wide, service_cidr])], network is None))
     threading.Thread(target=relay.run, name="relay", daemon=True).start()
@@ -74,7 +75,8 @@ def run(
 
         routes = RouterRoutes(service_cidr, cluster_wide, answer_all=backend is None)
     health = HealthPorts(relay, lambda place: (host.listen if place[0] else _listen)("tcp", *place[1:]))
-    proxy = Proxy(client, fronts, backend, inside=cluster_wide, routes=routes, health=health)
+    conditions = NodeConditions(client.for_actor(COMPONENT), NODES, why) if network is not None else None
+    proxy = Proxy(client, fronts, backend, inside=cluster_wide, routes=routes, health=health, conditions=conditions)
     proxy.start()
     ends = _in_network(client, host, relay, backend, [*cluster_wide, service_cidr], beside) if network else []
     log.info("serving Services by %s", backend.name if backend else "userspace" if network else "the host's listeners")
@@ -93,14 +95,18 @@ def run(
 def _in_network(
     client: Client, host: HostSide, relay: Relay, backend: Nftables | None, own: list[str], beside: Beside | None
 ) -> list[Callable[[], None]]:
-    """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them."""
+    """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them.
+    own: the cluster's networks, that of the pods first."""
     from minikctl.proxy import egress
     from minikctl.proxy.policy.enforcer import Enforcer
 
     cluster = [*own, f"{LINK}/32", "127.0.0.0/8"]
     informers = InformerFactory(client)
     enforcer = Enforcer(informers, run_nft if backend is not None else None, CONTROL_PLANE, cluster)
-    relay.permits = lambda who, endpoint, protocol: enforcer.permits(who, endpoint.ip, endpoint.port, protocol)
+    pods = ipaddress.IPv4Network(own[0])
+    relay.permits = lambda who, endpoint, protocol: (
+        not is_pod(who, pods) or enforcer.permits(who, endpoint.ip, endpoint.port, protocol)
+    )
     informers.start()
     informers.wait_for_sync()
     enforcer.start()
@@ -121,21 +127,26 @@ def _in_network(
     return ends
 
 
+def is_pod(address: str, pods: ipaddress.IPv4Network) -> bool:
+    """Whether a client inside the cluster is a pod, and not the router: what a node says to pods no policy forbids."""
+    return ipaddress.IPv4Address(address) in pods and gateway(address) != address
+
+
 def _listen(protocol: str, address: str, port: int) -> socket.socket:
     return listen((protocol, address, port))
 
 
-def _backend(service_cidr: str) -> Nftables | None:
-    """nftables where it works, else None: the relay."""
+def _backend(service_cidr: str) -> tuple[Nftables | None, str]:
+    """nftables where it works; else None, for the relay, and why."""
     asked = os.environ.get(VARIABLE, "")
     if asked == "userspace":
-        return None
+        return None, f"{VARIABLE}=userspace asks for no nftables"
     os.environ["PATH"] = _path()
     why = refused(service_cidr) if shutil.which("nft") else "nft is not installed"
     if not why:
-        return Nftables(service_cidr)
+        return Nftables(service_cidr), ""
     log.log(logging.ERROR if asked == "nftables" else logging.INFO, "nftables cannot be used: %s", why)
-    return None
+    return None, f"nftables cannot be used: {why}"
 
 
 def _path() -> str:

@@ -13,13 +13,15 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, key, labels_of
 from minikctl.client import Client
 from minikctl.client.events import EventRecorder
 from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.proxy import conntrack
-from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts
+from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts, loopback_fronts
 from minikctl.proxy.health import Health, HealthPorts, Place, healths
+from minikctl.proxy.policy.conditions import NodeConditions
 from minikctl.proxy.rules import (
     SERVICE_NAME,
     BackendFailure,
@@ -94,12 +96,14 @@ class Proxy:
         inside: Iterable[str] = (),
         routes: Routes | None = None,
         health: HealthPorts | None = None,
+        conditions: NodeConditions | None = None,
     ):
         """backend None: the relay serves the cluster's addresses too. inside: the cluster's own networks; empty: there
-        is no cluster network, and only what is on the host's side can be served."""
+        is no cluster network, and only what is on the host's side can be served. conditions: what is said of nodes."""
         self.client = client.for_actor(COMPONENT)
         self.recorder = EventRecorder(self.client, COMPONENT)
         self._fronts, self._backend, self._routes, self._health = fronts, backend, routes, health
+        self._conditions = conditions
         self._networks = [ipaddress.IPv4Network(n) for n in inside]
         self._lock = threading.Lock()
         self._dirty: set[str] = set()
@@ -140,9 +144,11 @@ class Proxy:
             self._dirty.add(service_key)
         self._wake.set()
 
-    def _node(self, _node: Obj) -> None:
+    def _node(self, node: Obj) -> None:
         if nodes_of(self.nodes.list()) != self._nodes:
             self._all_dirty = True
+            self._wake.set()
+        elif self._conditions is not None and self._conditions.lacks(node):
             self._wake.set()
 
     def _pods_changed(self) -> None:
@@ -200,7 +206,7 @@ class Proxy:
             self._routes.keep(_addresses(relayed.values()), _addresses(kernel.values()))
         fronts = host_fronts(both.targets.values())
         if self._networks:
-            fronts += inside_fronts(relayed.values(), self._nodes)
+            fronts += inside_fronts(relayed.values(), self._nodes) + loopback_fronts(both.targets.values())
         self._fronts.apply(fronts, both.targets, self._nodes)
         if self._health is not None:
             found = {p: h for each in self._healths.values() for p, h in each.items()}
@@ -208,7 +214,8 @@ class Proxy:
         if self._backend is not None:
             self._backend.apply(kernel, self._nodes)
             self._forget_flows(kernel, node_ips)
-        return RETRY_SECONDS if self._fronts.failing else None
+        told = self._tell_conditions()
+        return RETRY_SECONDS if self._fronts.failing or not told else None
 
     def _recompute(self) -> None:
         with self._lock:
@@ -252,6 +259,16 @@ class Proxy:
             log.warning("flows of UDP cannot be forgotten: %s", e)
 
     # ------------------------------------------------------------------ telling
+
+    def _tell_conditions(self) -> bool:
+        """False when it is to be tried again."""
+        try:
+            if self._conditions is not None:
+                self._conditions.tell(self.nodes.list())
+        except ApiError as e:
+            log.warning("the condition of a node cannot be written: %s", e)
+            return False
+        return True
 
     def _tell_clashes(self, clashes: list[Clash]) -> None:
         for clash in set(clashes) - self._clashes:

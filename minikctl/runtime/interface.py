@@ -76,6 +76,7 @@ class SandboxConfig:
     """Its containers see each other's processes."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """The pod's: a simulated runtime takes its orders from them."""
+    labels: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = Resources()
 
 
@@ -148,6 +149,8 @@ class ContainerConfig:
     termination_from_output: bool = False
     """Where it wrote nothing and failed, the end of its output is taken instead."""
     resources: Resources = Resources()
+    target: str = ""
+    """The container of its pod in whose PID namespace it runs."""
 
 
 @dataclass(frozen=True, slots=True)

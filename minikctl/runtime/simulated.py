@@ -1,6 +1,6 @@
 """A runtime without processes: what it is asked to start runs at once and for ever, until it is stopped.
 
-A pod may say, in kwok's words, that it is to be complete after a while: the annotation
+A pod may say, in kwok's words, that it is to be complete after a while, or to fail (stages.py): the annotation
 `pod-complete.stage.kwok.x-k8s.io/delay: 5s` has its containers end well five seconds after they have started.
 Init containers are done at once. Every image exists. For clusters of many nodes, where the control plane is what is
 looked at. Remembers nothing itself: `recover` rebuilds it from the statuses of the node's pods.
@@ -9,17 +9,17 @@ looked at. Remembers nothing itself: `recover` rebuilds it from the statuses of 
 from __future__ import annotations
 
 import heapq
+import random
 import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from minikctl.api.durations import parse_go_duration
-from minikctl.api.meta import Obj, annotations_of, get_path, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
+from minikctl.runtime import stages
 from minikctl.runtime.addresses import AddressesExhausted, AddressPool
 from minikctl.runtime.interface import (
     CREATED,
@@ -46,7 +46,7 @@ from minikctl.runtime.reference import parse
 from minikctl.util.clock import Clock, SystemClock
 
 NOTHING_RUNS = "this node is simulated: its containers are no processes, so there is nothing to {verb}"
-COMPLETE_AFTER = "pod-complete.stage.kwok.x-k8s.io/delay"
+COMPLETE_AFTER = f"{stages.COMPLETE}/delay"
 _DIGEST = "sha256:" + "0" * 64
 
 
@@ -100,8 +100,9 @@ class SimulatedRuntime:
         self._sandboxes: dict[str, SandboxStatus] = {}
         self._containers: dict[str, ContainerStatus] = {}
         self._notify: Notify = lambda _uid: None
-        self._lifetimes: dict[str, float] = {}
-        """By sandbox: after how many seconds its containers end by themselves."""
+        self._endings: dict[str, tuple[stages.Ending, ...]] = {}
+        """By sandbox: how its containers end by themselves."""
+        self._rng = random.Random()
         self._ends = Timetable(self._clock, self._complete)
 
     def limitations(self) -> Sequence[str]:
@@ -131,7 +132,7 @@ class SimulatedRuntime:
         )
         self._sandboxes[sandbox.id] = sandbox
         self._addresses.keep(ip)
-        self._note_lifetime(sandbox.id, annotations_of(pod))
+        self._note_endings(sandbox.id, labels_of(pod), annotations_of(pod))
         for init in (True, False):
             for found in status.get("initContainerStatuses" if init else "containerStatuses") or []:
                 state = found.get("state") or {}
@@ -156,22 +157,25 @@ class SimulatedRuntime:
                 )
                 self._await_end(self._containers[container_id])
 
-    def _note_lifetime(self, sandbox_id: str, annotations: Mapping[str, str]) -> None:
-        with suppress(ValueError):
-            if COMPLETE_AFTER in annotations:
-                self._lifetimes[sandbox_id] = float(parse_go_duration(annotations[COMPLETE_AFTER]))
+    def _note_endings(self, sandbox_id: str, labels: Mapping[str, str], annotations: Mapping[str, str]) -> None:
+        if found := stages.endings(labels, annotations):
+            self._endings[sandbox_id] = found
+
+    def _ending(self, container: ContainerStatus) -> stages.Ending | None:
+        return stages.of_container(self._endings.get(container.sandbox_id, ()), container.name)
 
     def _await_end(self, container: ContainerStatus) -> None:
-        seconds = self._lifetimes.get(container.sandbox_id)
-        if seconds is not None and container.is_running and not container.init:
-            begun = container.started_at or self._clock.now()
+        ending = self._ending(container)
+        if ending is not None and container.is_running and not container.init:
+            begun, seconds = container.started_at or self._clock.now(), ending.seconds(self._rng)
             self._ends.put(container.id, max(seconds - (self._clock.now() - begun).total_seconds(), 0.0))
 
     def _complete(self, container_id: str) -> None:
         with self._lock:
             container = self._containers.get(container_id)
             if container is not None and container.is_running:
-                self._end(container, 0)
+                ending = self._ending(container)
+                self._end(container, ending.exit_code if ending else 0, ending.reason if ending else "")
 
     # ------------------------------------------------------------------ pods
 
@@ -193,7 +197,7 @@ class SimulatedRuntime:
         )
         with self._lock:
             self._sandboxes[sandbox.id] = sandbox
-            self._note_lifetime(sandbox.id, config.annotations)
+            self._note_endings(sandbox.id, config.labels, config.annotations)
         return sandbox
 
     def stop_pod_sandbox(self, sandbox_id: str) -> None:
@@ -211,7 +215,7 @@ class SimulatedRuntime:
         self.stop_pod_sandbox(sandbox_id)
         with self._lock:
             self._sandboxes.pop(sandbox_id, None)
-            self._lifetimes.pop(sandbox_id, None)
+            self._endings.pop(sandbox_id, None)
             self._containers = {k: c for k, c in self._containers.items() if c.sandbox_id != sandbox_id}
 
     def pod_state(self, uid: str) -> PodState:
@@ -274,13 +278,13 @@ class SimulatedRuntime:
     def update_resources(self, container_id: str, resources: Resources) -> None:
         """Nothing runs that could be limited."""
 
-    def _end(self, container: ContainerStatus, exit_code: int) -> None:
+    def _end(self, container: ContainerStatus, exit_code: int, reason: str = "") -> None:
         self._containers[container.id] = replace(
             container,
             state=EXITED,
             finished_at=self._clock.now(),
             exit_code=exit_code,
-            reason="Error" if exit_code else "Completed",
+            reason=reason or ("Error" if exit_code else "Completed"),
         )
         self._notify(self._sandboxes[container.sandbox_id].uid)
 

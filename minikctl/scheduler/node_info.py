@@ -6,15 +6,21 @@ from collections import Counter
 from typing import Any
 
 from minikctl.api.meta import Obj
-from minikctl.api.scheduling import NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE, Amounts, amounts, pod_requests
+from minikctl.api.scheduling import (
+    NO_EXECUTE,
+    NO_SCHEDULE,
+    PREFER_NO_SCHEDULE,
+    Amounts,
+    HostPort,
+    amounts,
+    host_ports,
+    pod_requests,
+)
 from minikctl.api.volumes import claims_of_pod
 from minikctl.scheduler.affinity import PodAffinity, pod_affinity
 
 DEFAULT_MILLI_CPU, DEFAULT_MEMORY = 100, 200 * 1024 * 1024
 """What scoring assumes for a container that requests nothing, so that many such pods spread, too."""
-
-HostPort = tuple[str, str, int]
-"""(address, protocol, port); address 0.0.0.0 is all of them."""
 
 
 class PodInfo:
@@ -93,18 +99,6 @@ def _assumed_requests(spec: Obj, requests: Amounts) -> tuple[int, int]:
         if "memory" not in given:
             memory += DEFAULT_MEMORY
     return cpu, memory
-
-
-def host_ports(spec: Obj) -> tuple[HostPort, ...]:
-    """The ports of the node itself that a pod takes."""
-    containers = [*(spec.get("containers") or [])]
-    containers += [c for c in spec.get("initContainers") or [] if c.get("restartPolicy") == "Always"]
-    return tuple(
-        (port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
-        for container in containers
-        for port in container.get("ports") or []
-        if port.get("hostPort")
-    )
 
 
 class NodeInfo:

@@ -474,6 +474,10 @@ class Store:
                     os.close(fd)
             self._lock_fd = self._segment_fd = self._segment = -1
 
+    def __del__(self) -> None:  # as Python's own files do: one that nobody closed leaves no descriptors behind
+        if hasattr(self, "_segment_fd"):
+            self.close()
+
 
 def timestamp_ms(clock: Clock) -> str:
     """RFC 3339 with milliseconds: what the journal notes."""

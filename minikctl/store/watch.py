@@ -82,7 +82,7 @@ class Notifier:
 
 
 class Watch:
-    """A reader of the journal. `poll` never blocks; `next_batch` waits. Not for use by several threads at once."""
+    """A reader of the journal. `poll` never blocks; `next_batch` waits. For one thread; only `close` is for any."""
 
     def __init__(
         self,
@@ -103,6 +103,8 @@ class Watch:
         self._notifier = notifier
         self._seen = notifier.generation if notifier else 0
         self._closed = False
+        self._turn = threading.RLock()
+        """Nobody may close a descriptor that another thread is about to read: its number may be another file's by then."""
         current = store.current_rv()
         if after > current:
             raise FutureVersion(after, current)
@@ -118,10 +120,9 @@ class Watch:
         self._fd = -1
 
     def close(self) -> None:
-        self._closed = True
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        with self._turn:
+            self._closed = True
+            self._leave()
         if self._notifier:
             self._notifier.notify()
 
@@ -131,22 +132,34 @@ class Watch:
 
     def lines(self) -> Iterator[bytes]:
         """The same as lines of the journal, for readers that need not parse them all."""
-        while not self._closed:
-            if self._fd < 0 and not self._open():
+        while True:
+            with self._turn:
+                lines = self._next_lines()
+            if lines is None:
                 return
-            lines = self._read_lines()
-            if lines:
-                self._store.settle(_version(lines[-1]))
-                yield from self._new_and_wanted(lines)
-                continue
-            following = self._folder / journal.segment_name(self.last_rv + 1)
-            if self.last_rv + 1 == self._segment or not following.exists():
-                self._check_not_left_behind()
-                return
-            if self._read_more():  # the last lines of a segment can land between reading and looking
-                continue
+            yield from self._new_and_wanted(lines)
+
+    def _next_lines(self) -> list[bytes] | None:
+        """The next complete ones, [] for "ask again", None when that was all."""
+        if self._closed or (self._fd < 0 and not self._open()):
+            return None
+        lines = self._read_lines()
+        if lines:
+            self._store.settle(_version(lines[-1]))
+            return lines
+        following = self._folder / journal.segment_name(self.last_rv + 1)
+        if self.last_rv + 1 == self._segment or not following.exists():
+            self._check_not_left_behind()
+            return None
+        if not self._read_more():  # the last lines of a segment can land between reading and looking
+            self._leave()
+            self._segment, self._offset = self.last_rv + 1, 0
+        return []
+
+    def _leave(self) -> None:
+        if self._fd >= 0:
             os.close(self._fd)
-            self._fd, self._segment, self._offset = -1, self.last_rv + 1, 0
+            self._fd = -1
 
     def _open(self) -> bool:
         try:

@@ -24,6 +24,7 @@ from minikctl.util.clock import FakeClock
 from tests.support.cluster import TestCluster
 from tests.support.control_plane import PumpedHub
 from tests.support.daemon import Daemon
+from tests.support.nodes import untainted
 from tests.support.waiting import eventually
 
 UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1"}]
@@ -72,7 +73,7 @@ class Case:
         node = groups.template(Group("none", 0, 1, given), name)
         labels = {k: v for k, v in node["metadata"]["labels"].items() if k != groups.GROUP_LABEL}
         meta = {"name": name, "labels": {**labels, **(given.get("labels") or {})}}
-        self.client.create("nodes", {"metadata": meta, "spec": {"taints": node["spec"].get("taints") or []}})
+        untainted(self.client, {"metadata": meta, "spec": {"taints": node["spec"].get("taints") or []}})
         self.client.patch("nodes", name, {"status": node["status"]}, subresource="status")
 
     def register_all(self) -> None:

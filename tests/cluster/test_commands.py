@@ -44,7 +44,7 @@ def test_logs(daemon: Daemon) -> None:
         "error: no component is called 'nosuch'; there are: apiserver, controller-manager, kubelet-simulated-nodes, supervisor"
     )
     child = pexpect.spawn(
-        sys.executable, ["-m", "minikctl", "cluster", "logs", "-f"], env=daemon.environment(), timeout=20
+        sys.executable, ["-m", "minikctl", "cluster", "logs", "-f"], env=daemon.environment(), use_poll=True, timeout=20
     )
     child.expect("supervisor started")
     with layout.log_file(daemon.root, "supervisor").open("a") as f:
@@ -78,7 +78,7 @@ def test_reset_asks(daemon: Daemon) -> None:
     )
     command = ["-m", "minikctl", "cluster", "reset"]
     for answer, code in (("", 1), ("n", 1), ("y", 0)):
-        child = pexpect.spawn(sys.executable, command, env=daemon.environment(), timeout=20)
+        child = pexpect.spawn(sys.executable, command, env=daemon.environment(), use_poll=True, timeout=20)
         child.expect("Delete every object")
         child.sendline(answer)
         child.expect(pexpect.EOF)

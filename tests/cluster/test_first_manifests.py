@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import resource  # noqa: F401 - nobody may not read the interpreter of the tests, and could not import it later
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
-from minikctl.api.meta import condition_is
-from minikctl.client import DeleteOptions
-from minikctl.kubelet.agent import kill_everything
+from minikctl.api.durations import parse_time
+from minikctl.api.meta import condition_is, is_deleting
 from minikctl.runtime.sandbox import bwrap
-from tests.kubelet.test_process_agent import Running, first, terminated
-from tests.runtime.conftest import processes_of, until
 from tests.support.daemon import Daemon
-from tests.support.ordinary_user import as_ordinary_user, open_folder
+from tests.support.ordinary_user import as_ordinary_user, commands_as_ordinary_user, open_folder
 from tests.support.waiting import eventually
 
-MANIFESTS = Path(__file__).parent / "manifests"
+ROOT = Path(__file__).parents[2]
+MANIFESTS = ROOT / "examples" / "manifests"
 ELSEWHERE = {"/proc", "/sys", "/tmp", "/dev", "/run", "/work", "/root", "/var/lib/apt", "/var/cache", "/var/log"}
 """Folders that others write to while a test runs."""
 
@@ -54,73 +52,139 @@ def written(path: str) -> tuple[int, int]:
 PLACES = [p for p in ("/", "/mnt", "/opt", "/srv", "/etc", "/usr", "/usr/bin", "/usr/share") if os.path.isdir(p)]
 
 
-def is_slow(pod: dict) -> bool:
-    """This server says for 15 seconds that it is not ready: probes are what it is for."""
-    return pod["metadata"]["name"] == "probed" and pod.get("status", {}).get("phase") == "Running"
-
-
-def test_they_run_as_written(daemon: Daemon) -> None:
-    if refused := bwrap.probe(daemon.root.parent / "probe"):
-        pytest.skip(f"no sandbox on this machine: {refused}")
+@contextmanager
+def untouched_host() -> Iterator[None]:
+    """What runs inside leaves the host's files as they are."""
     before, places = host_tree(), {p: written(p) for p in PLACES}
-    daemon.start()
-    done = daemon.run("apply", "-f", str(MANIFESTS))
-    assert (done.code, done.err) == (0, "")
-    wanted = {"prepared", "plain", "front", "probed", "many", "few"}
-
-    def ready() -> bool:
-        pods = daemon.client.list("pods", "default")["items"]
-        names = {p["metadata"]["name"].split("-")[0] for p in pods}
-        return len(pods) == 10 and names == wanted and all(condition_is(p, "Ready") or is_slow(p) for p in pods)
-
-    eventually(ready, timeout=60)
-    assert daemon.run("logs", "prepared").out == "ready\n"
-    assert daemon.run("exec", "prepared", "--", "ls", "/docs/html").out == "index.html\n"
-    assert daemon.run("delete", "-f", str(MANIFESTS), "--now").code == 0
-    assert daemon.run("cluster", "stop").code == 0
+    yield
     assert {p: written(p) for p in PLACES} == places
-    assert host_tree() - before == set() and before - host_tree() == set()
+    assert host_tree() ^ before == set()
 
 
-def pods_in(path: Path) -> list[dict]:
-    return [d for d in yaml.safe_load_all(path.read_text()) if d["kind"] == "Pod"]
-
-
-def on_one_node(folder: Path, check: Callable[[Running], None]) -> None:
-    refused = bwrap.probe(folder / "probe")
-    assert not refused, refused
-    node = Running(folder / "state")
-    try:
-        check(node)
-    finally:
-        node.agent.stop()
-        kill_everything(node.root)
-        node.cluster.close()
-    assert processes_of(node.root) == []
-
-
-def prepared_runs(node: Running) -> None:
-    (pod,) = pods_in(MANIFESTS / "prepared.yaml")
-    pod["spec"] |= {"nodeName": "node-1", "automountServiceAccountToken": False}
-    node.client.create("pods", pod, "default")
-    node.ready("prepared")
-    node.said("ready", "prepared")
-    assert terminated(node.pod("prepared")["status"]["initContainerStatuses"][0])["exitCode"] == 0
-    assert first(node.pod("prepared"))["containerID"].startswith("minikctl-sandbox://")
-    node.client.delete("pods", "prepared", "default", options=DeleteOptions(grace_period=1))
-    until(lambda: node.pod("prepared") is None, "the pod is gone", 40)
-
-
-def test_as_an_ordinary_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The part with a volume at a place that the host has too."""
-    monkeypatch.delenv("MINIKCTL_RUNTIME", raising=False)
-    if refused := bwrap.probe(Path("/tmp") / f"minikctl-probe-{os.getpid()}"):
-        pytest.skip(f"no sandbox on this machine: {refused}")
-    before, places = host_tree(), {p: written(p) for p in PLACES}
-    if os.geteuid() == 0:
-        with open_folder() as folder:  # as root first: what is imported on the way, nobody could not
-            on_one_node(folder, prepared_runs)
+@pytest.fixture(params=["who runs this", "nobody"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    """A cluster of this user's, who is often root, or of an ordinary one's."""
+    nobody = request.param == "nobody"
+    if nobody and os.geteuid() != 0:
+        pytest.skip("this user is an ordinary one already")
     with open_folder() as folder:
-        as_ordinary_user(folder, lambda: on_one_node(folder, prepared_runs))
-    assert {p: written(p) for p in PLACES} == places
-    assert host_tree() - before == set()
+        if refused := bwrap.probe(folder / "probe"):
+            pytest.skip(f"no sandbox on this machine: {refused}")
+        if nobody:
+            as_ordinary_user(folder, lambda: None)  # who then owns it
+        made = Daemon(folder / "state", prefix=commands_as_ordinary_user(ROOT) if nobody else [])
+        if nobody and (problem := made.run("version", "--client").err):
+            pytest.skip(f"nobody cannot run this interpreter: {problem}")
+        try:
+            with untouched_host():
+                yield made
+                made.close()
+        finally:
+            made.close()
+
+
+@dataclass
+class Student:
+    """Does what the course says, and looks whether it is so."""
+
+    cluster: Daemon
+
+    def does(self, *argv: str) -> str:
+        done = self.cluster.run(*argv)
+        assert (done.code, done.err) == (0, ""), (argv, done)
+        return done.out
+
+    def sees(self, wanted: str, *argv: str, timeout: float = 60) -> None:
+        """Some time the answer is this one."""
+        eventually(lambda: self.cluster.run(*argv).out.strip() == wanted, timeout, 0.2)
+
+    def pods(self, label: str = "") -> list[dict]:
+        found = self.cluster.client.list("pods", "default")["items"]
+        return [p for p in found if not label or p["metadata"].get("labels", {}).get("run") == label]
+
+    def ready(self, number: int, label: str) -> None:
+        eventually(lambda: [condition_is(p, "Ready") for p in self.pods(label)] == [True] * number, 90)
+
+    def waits_for(self, *pods: str) -> None:
+        self.does("wait", "--for=condition=Ready", "--timeout=90s", *(f"pod/{name}" for name in pods))
+
+
+def test_they_run_as_written(cluster: Daemon) -> None:
+    cluster.start()
+    student = Student(cluster)
+    student.does("apply", "-f", str(MANIFESTS / "webapi.yaml"))  # takes its time
+    prepared_volume(student)
+    pods_and_a_service(student)
+    health(student)
+    replicas(student)
+    student.does("delete", "-f", str(MANIFESTS), "--now", "--ignore-not-found")
+    student.does("delete", "pods", "--all", "--now")
+    assert student.pods() == []
+
+
+def prepared_volume(student: Student) -> None:
+    """The first container makes a folder in the volume at /mnt for the second one, which has it at /docs."""
+    student.does("apply", "-f", str(MANIFESTS / "init-sample.yaml"))
+    student.waits_for("init-sample")
+    seen = student.does("exec", "init-sample", "-c", "main", "--", "stat", "-c", "%u:%g %F", "/docs/html")
+    owner = "33:33" if os.geteuid() == 0 and not student.cluster.prefix else "0:0"  # one user only: chown does nothing
+    assert seen == f"{owner} directory\n"
+    assert student.does("exec", "init-sample", "-c", "main", "--", "ls", "/mnt") == ""
+    pod = next(p for p in student.pods() if p["metadata"]["name"] == "init-sample")
+    assert pod["status"]["initContainerStatuses"][0]["state"]["terminated"]["reason"] == "Completed"
+
+
+def pods_and_a_service(student: Student) -> None:
+    """By its address, by the Service's address, by the Service's name; YAML and JSON say the same."""
+    student.does("apply", "-f", str(MANIFESTS / "mynginx.yaml"), "-f", str(MANIFESTS / "pod.yaml"))
+    assert student.does("apply", "-f", str(MANIFESTS / "pod.json")) == "pod/nginx unchanged\n"
+    made = student.does("run", "ournginx", "--image=nginx", "--dry-run=client", "-o", "yaml")
+    written = student.cluster.root.parent / "ournginx.yaml"
+    written.write_text(made)
+    student.does("apply", "-f", str(written))
+    student.does("apply", "-f", str(MANIFESTS / "myservice.yaml"))
+    student.does("run", "client", "--image=curlimages/curl", "--", "sleep", "600")
+    student.waits_for("mynginx", "nginx", "ournginx", "client")
+    pods = {p["metadata"]["name"]: p for p in student.pods()}
+    service = student.cluster.client.get("services", "myservice", "default")
+    address = service["spec"]["clusterIP"]
+    for url in (pods["mynginx"]["status"]["podIP"], f"{address}:8080", "myservice:8080"):
+        eventually(
+            lambda url=url: "Welcome to nginx!" in student.cluster.run("exec", "client", "--", "curl", "-s", url).out
+        )
+    seen = student.does("exec", "client", "--", "printenv", "MYSERVICE_SERVICE_HOST", "MYSERVICE_SERVICE_PORT")
+    assert seen == f"{address}\n8080\n"  # it began after the Service
+    assert '"GET / HTTP/1.1" 200' in student.does("logs", "mynginx")
+
+
+def replicas(student: Student) -> None:
+    """Ten pods, a new version and back; two pods, of which one is lost."""
+    names = ("mydeploy.yaml", "myreplicaset.yaml", "nginx-deployment.yaml")
+    student.does("apply", *(part for n in names for part in ("-f", str(MANIFESTS / n))))
+    student.ready(10, "nginx")
+    student.ready(2, "nginx-rs")
+    lost = student.pods("nginx-rs")[0]["metadata"]["name"]
+    student.does("delete", "pod", lost, "--now")
+    student.ready(2, "nginx-rs")
+    assert lost not in {p["metadata"]["name"] for p in student.pods("nginx-rs")}
+    student.does("rollout", "status", "deployment/nginx-deployment", "--timeout=60s")
+    student.does("set", "image", "deployment/mydeploy", "nginx=nginx:1.14.2")
+    student.does("rollout", "status", "deployment/mydeploy", "--timeout=90s")
+    out = student.does("rollout", "history", "deployment/mydeploy")
+    assert [line.split()[0] for line in out.splitlines() if line[:1].isdigit()] == ["1", "2"]
+    student.cluster.run("rollout", "undo", "deployment/mydeploy")  # which warns of what apply remembers
+    student.does("rollout", "status", "deployment/mydeploy", "--timeout=90s")
+    assert {p["spec"]["containers"][0]["image"] for p in student.pods("nginx") if not is_deleting(p)} == {"nginx:1.7.9"}
+
+
+def health(student: Student) -> None:
+    """It is asked whether it is ready after 15 seconds, not earlier; that it lives, after three."""
+    student.waits_for("webapi")
+    pod = next(p for p in student.pods() if p["metadata"]["name"] == "webapi")
+    status = pod["status"]["containerStatuses"][0]
+    started = parse_time(status["state"]["running"]["startedAt"])
+    turned = next(c["lastTransitionTime"] for c in pod["status"]["conditions"] if c["type"] == "Ready")
+    if status["restartCount"] == 0:  # it falls ill after 40 seconds
+        assert (parse_time(turned) - started).total_seconds() >= 14
+    asked = student.does("logs", "webapi")
+    assert "/healthz" in asked and "/ready" in asked

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from minikctl.cli import run
+from minikctl.cluster.progress import EVERY, Progress
 from minikctl.kubectl.command import Environment
 from tests.runtime.oci import archives
+from tests.runtime.oci.registry import PASSWORD, USER, push, running
 from tests.support.cluster import Result
 
 
@@ -103,3 +107,59 @@ def test_refused(image: Commands, words: tuple[str, ...], why: str) -> None:
     (image.folder / "note").write_text("no archive at all\n")
     done = image(*words)
     assert done.code == 1 and done.err.startswith(why), done
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/outside", "a/../../outside", "blobs/sha256/../../../outside"])
+def test_an_archive_writes_nowhere_else(image: Commands, name: str) -> None:
+    """The names of its members are keys, not places."""
+    with tarfile.open(image.folder / "web.tar") as archive:
+        members = [(m, archive.extractfile(m).read()) for m in archive]  # type: ignore[union-attr]
+    (image.folder / "odd.tar").write_bytes(archives.tar(archives.entry(name, "x"), *members))
+    before = set(image.folder.parent.glob("*")) | set(image.folder.glob("*"))
+    assert image("load", "odd.tar").out == "Loaded image: web:1\n"
+    assert (set(image.folder.parent.glob("*")) | set(image.folder.glob("*"))) - before <= {image.folder / "state"}
+    assert not list(image.folder.rglob("outside")) and not Path("/etc/outside").exists()
+
+
+def test_pull(image: Commands, tmp_path: Path) -> None:
+    layout = archives.oci_layout([archives.tar(archives.entry("a", "A"))])
+    with running(tmp_path / "registry", password=True) as address:
+        push(address, "team/web:1", layout, password=True)
+        port = address.rpartition(":")[2]
+        name, creds = f"localhost:{port}/team/web:1", ("--creds", f"{USER}:{PASSWORD}")
+        refused = image("pull", name)
+        assert refused.code == 1 and refused.err.startswith(f"error: cannot pull {name}: ")
+        assert "no basic auth credentials" in refused.err
+        first = image("pull", *creds, name)
+        assert (first.code, first.err) == (0, "")  # it is no terminal: no progress
+        digest, *rest = first.out.splitlines()
+        assert digest.startswith("Digest: sha256:")
+        assert rest == [f"Status: Downloaded newer image for {name}", name]
+        assert image("pull", *creds, name).out.splitlines()[1] == f"Status: Image is up to date for {name}"
+        assert image("pull", "-q", *creds, name).out == f"{name}\n"
+        auths = {f"localhost:{port}": {"auth": base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()}}
+        (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+        assert image("pull", name, environ={"DOCKER_CONFIG": str(tmp_path)}).code == 0
+    assert image("ls").out.splitlines()[1].split()[-1] == "pull"
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    screen, pipe, silent = Screen(), io.StringIO(), Screen()
+    for shown in (Progress(screen, "web:1"), Progress(pipe, "web:1"), Progress(silent, "web:1", enabled=False)):
+        shown("sha256:a", 0, 2_000_000)
+        shown("sha256:b", 0, 500)  # too soon after the last line
+        now[0] += 2 * EVERY
+        shown("sha256:a", 1_500_000, 2_000_000)
+        shown.close()
+        now[0] += 10
+    first, second, end = screen.getvalue().split("\r")[1:4]
+    assert (first, second) == ("web:1: 0B of 2MB in 1 parts", "web:1: 1.5MB of 2MB in 2 parts")
+    assert end.strip() == ""
+    assert pipe.getvalue() == silent.getvalue() == ""

@@ -160,7 +160,7 @@ def test_an_object_file_edited_by_hand_is_noticed_by_the_running_cluster(daemon:
 
     path.write_text(path.read_text().replace("blue", "red"))
     eventually(lambda: actors() == ["test", "hand"])
-    assert client.get("configmaps", "settings", "default")["data"] == {"color": "red"}
+    eventually(lambda: client.get("configmaps", "settings", "default")["data"] == {"color": "red"})
     path.write_text(path.read_text().replace('"red"', "5"))
     eventually(lambda: path.with_name("settings.json.rejected").exists())
     eventually(lambda: any(e["reason"] == "HandEditRefused" for e in client.list("events", "default")["items"]))

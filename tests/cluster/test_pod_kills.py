@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -14,7 +15,9 @@ from pathlib import Path
 
 from minikctl.client import DeleteOptions
 from minikctl.cluster import layout, processes, start
-from minikctl.runtime.process import proc
+from minikctl.runtime.interface import READY
+from minikctl.runtime.network.client import ClusterNetwork
+from minikctl.runtime.process import memory, proc
 from minikctl.runtime.process.folder import PodsFolder
 from tests.runtime.conftest import processes_of
 from tests.support.daemon import Daemon, processes_below
@@ -24,6 +27,8 @@ KILLS = int(os.environ.get("MINIKCTL_POD_KILLS", "10"))
 SEED = int(os.environ.get("MINIKCTL_POD_KILL_SEED", "1"))
 AGENT = "kubelet-node-1"
 MOST_PODS = 12
+NEVER_BEGAN = 128
+"""The exit code of a container that lost its pod while it was being started."""
 
 
 @dataclass
@@ -72,10 +77,16 @@ class Story:
         self.daemon.client.delete("pods", name, "default", options=DeleteOptions(grace_period=grace))
 
     def kill(self) -> None:
-        victim = self.rng.choice([AGENT, AGENT, layout.SUPERVISOR, layout.CONTROLLER_MANAGER, "container", "container"])
+        components = [AGENT, AGENT, layout.SUPERVISOR, layout.CONTROLLER_MANAGER, layout.NETWORK]
+        victim = self.rng.choice([*components, "container", "container", "pause"])
         if victim == "container":
             self.kill_container()
             return
+        if victim == "pause":
+            self.kill_pause()
+            return
+        if victim == layout.NETWORK:
+            self.hit |= set(self.uids().values())  # it takes all pods along
         process = processes.read(layout.pid_file(self.daemon.root, victim))
         if process is not None and process.send(signal.SIGKILL):
             eventually(lambda: not process.alive)
@@ -90,6 +101,16 @@ class Story:
                 if main is not None and container.exit() is None and proc.send(main, signal.SIGKILL):
                     self.hit.add(names[uid])
                     return
+
+    def kill_pause(self) -> None:
+        """The process that has a pod's namespaces, where there is one."""
+        pauses, names = pauses_of(self.daemon.root), self.uids()
+        owners = {s.id: uid for uid in names for s, _, _ in PodsFolder(self.daemon.root).sandboxes(uid)}
+        if found := sorted(i for i in pauses if i in owners):
+            sandbox_id = self.rng.choice(found)
+            self.hit.add(names[owners[sandbox_id]])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pauses[sandbox_id], signal.SIGKILL)
 
     def uids(self) -> dict[str, str]:
         pods = self.daemon.client.list("pods", "default")["items"]
@@ -106,10 +127,30 @@ class Story:
         for name, code in self.codes.items():
             statuses = pods[name].get("status", {}).get("containerStatuses") or [{}]
             ended = statuses[0].get("state", {}).get("terminated", {})
-            allowed = {code, 137} if name in self.hit else {code}
+            allowed = {code, 137, NEVER_BEGAN} if name in self.hit else {code}
             if ended.get("exitCode") not in allowed:
                 wrong[name] = f"ended with {ended} and not with {code}"
         return wrong
+
+
+def pauses_of(root: Path) -> dict[str, int]:
+    """Sandbox → its pause process; empty without a cluster network."""
+    network = ClusterNetwork.open(root)
+    if network is None:
+        return {}
+    try:
+        return dict(network.pods())
+    finally:
+        network.close()
+
+
+def links_of(root: Path) -> int:
+    """How many pods are connected to the cluster network, as its own namespace has it."""
+    network = ClusterNetwork.open(root)
+    if network is None:
+        return 0
+    network.close()
+    return Path(f"/proc/{network.pid}/net/dev").read_text().count("veth")
 
 
 def mounts_of(root: Path) -> list[str]:
@@ -131,6 +172,12 @@ def test_pods_under_kill_9(daemon: Daemon) -> None:
         time.sleep(0.05)
     known = set(story.uids())
     eventually(lambda: set(PodsFolder(daemon.root).uids()) <= known)
+    ready = {s.id for uid in known for s, _, _ in PodsFolder(daemon.root).sandboxes(uid) if s.state == READY}
+    eventually(lambda: set(pauses_of(daemon.root)) <= ready and links_of(daemon.root) <= len(ready))
+    for name in sorted(story.lasting):
+        done = daemon.run("exec", name, "--", "echo", "there")
+        assert done.out == "there\n", f"seed {SEED}: {name}: {done.err}\n{daemon.logs()}"
     assert mounts_of(daemon.root) == []
     assert daemon.run("cluster", "stop").code == 0
     assert processes_of(daemon.root) == [] and processes_below(daemon.root) == []
+    assert not memory.root(PodsFolder(daemon.root).path).exists()

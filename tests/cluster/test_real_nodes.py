@@ -69,3 +69,26 @@ def test_stop_after_a_killed_supervisor_leaves_nothing_either(running: Daemon) -
 def test_reset_ends_containers(running: Daemon) -> None:
     assert running.run("cluster", "reset", "--yes").code == 0
     assert processes_below(running.root) == [] and list(running.root.iterdir()) == []
+
+
+def test_a_node_that_waits_for_its_pods(running: Daemon) -> None:
+    """Graceful node shutdown: a pod ends as it wants to, and is not replaced before the node is back."""
+    settings = running.root / "nodes" / "config.yaml"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("shutdownGracePeriod: 30s\n")
+    running.run("cluster", "stop")
+    running.start()
+    script = "trap 'echo asked; sleep 0.5; echo ended; exit 0' TERM; echo up; while :; do sleep 0.02; done"
+    assert running.run("create", "deployment", "late", "--image=busybox", "--", "sh", "-c", script).code == 0
+    eventually(lambda: running.run("logs", "deployment/late").out == "up\n", timeout=60)
+    assert running.run("cluster", "stop").code == 0
+    assert processes_below(running.root) == []
+    pods = running.client.list("pods", "default")["items"]
+    assert {p["status"].get("reason") for p in pods} == {"Terminated"} and len(pods) == 2
+    running.start()
+    eventually(lambda: replaced(running), timeout=60)
+
+
+def replaced(daemon: Daemon) -> bool:
+    pods = [p for p in daemon.client.list("pods", "default")["items"] if p["metadata"]["name"] != "web"]
+    return sorted(p["status"].get("phase") for p in pods) == ["Failed", "Running"]

@@ -15,6 +15,7 @@ from tests.controllers.conftest import MakePlane
 from tests.controllers.objects import NOW
 from tests.controllers.objects import pod as cached_pod
 from tests.support.control_plane import ControlPlane
+from tests.support.nodes import untainted
 
 DS = "daemonsets.apps"
 
@@ -111,7 +112,7 @@ def test_a_new_node_gets_its_pod_and_a_lost_one_is_not_missed(plane: ControlPlan
     create(plane, daemon_set())
     assert plane.kubelet
     plane.kubelet.nodes = (*ALL, "node-4")
-    plane.cluster.client.create("nodes", {"metadata": {"name": "node-4"}})
+    untainted(plane.cluster.client, {"metadata": {"name": "node-4"}})
     plane.settle()
     assert where(plane) == [*ALL, "node-4"] and status(plane)["desiredNumberScheduled"] == 4
     plane.cluster.client.delete("nodes", "node-4")

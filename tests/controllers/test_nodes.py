@@ -92,6 +92,23 @@ def test_a_node_that_comes_back_is_left_alone_again(plane: ControlPlane) -> None
     assert ready(plane)[0] == "Unknown"
 
 
+def test_a_status_is_a_sign_of_life(plane: ControlPlane) -> None:
+    renew(plane)
+    plane.kubelet = None
+    plane.settle(41)
+    client = plane.cluster.client
+    node = client.get("nodes", "node-1")
+    assert ready(plane)[0] == "Unknown"
+    stamp = plane.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    fresh = [
+        {**c, "status": "True", "lastHeartbeatTime": stamp} if c["type"] == "Ready" else c
+        for c in node["status"]["conditions"]
+    ]
+    client.update("nodes", {**node, "status": {**node["status"], "conditions": fresh}}, subresource="status")
+    plane.settle(30)  # its lease is still as old as it was
+    assert ready(plane)[0] == "True"
+
+
 def test_unknown_conditions_replace_in_place() -> None:
     node: Obj = {"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Other"}, {"type": "Ready"}]}}
     fresh = unknown_conditions(node, "now")

@@ -10,19 +10,20 @@ from dnslib import DNSRecord
 
 from minikctl.dns import component
 from tests.support.cluster import TestCluster
+from tests.support.ports import udp_and_tcp
 from tests.support.waiting import eventually
 
 
 def ask(address: tuple[str, int], name: str) -> list[str]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(60)
         client.sendto(DNSRecord.question(name).pack(), address)
         return [str(r.rdata) for r in DNSRecord.parse(client.recv(4096)).rr]
 
 
 def test_names_of_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = TestCluster(tmp_path / "state", live=True)
-    udp, tcp = component.listen("127.0.0.1", 0)
+    udp, tcp = udp_and_tcp()
     address = udp.getsockname()
     monkeypatch.setattr(component, "listen", lambda _address: (udp, tcp))
     spec = {"selector": {"app": "web"}, "ports": [{"port": 80}], "clusterIP": "10.96.44.5"}

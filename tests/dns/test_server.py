@@ -18,6 +18,7 @@ from minikctl.dns.records import Records
 from minikctl.dns.server import Server
 from minikctl.dns.upstream import Upstream, resolvers
 from tests.dns.objects import endpoint, external, informer, metadata, port, service, slice_of
+from tests.support.ports import udp_and_tcp
 
 WEB = "web.default.svc.cluster.local"
 
@@ -27,10 +28,8 @@ class Resolver:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = udp_and_tcp()
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.create_server(("127.0.0.1", self.port))
         for target in (self._udp, self._tcp):
             threading.Thread(target=target, daemon=True).start()
 
@@ -86,15 +85,13 @@ class Running:
             slice_of("many", [port("http", 80)], *hosts),
         )
         spaces = informer("namespaces", {"metadata": {"name": "default", "resourceVersion": "1"}})
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", 0))
+        udp, tcp = udp_and_tcp()
         self.address = udp.getsockname()
-        tcp = socket.create_server(self.address)
         self.server = Server(Records(self.services, slices, spaces), udp, tcp, Upstream(servers, upstream_port))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
 
-    def send(self, packet: bytes, timeout: float = 5.0) -> bytes:
+    def send(self, packet: bytes, timeout: float = 60.0) -> bytes:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.settimeout(timeout)
             client.sendto(packet, self.address)
@@ -109,7 +106,7 @@ class Running:
         return reply
 
     def ask_by_tcp(self, name: str, kind: str = "A") -> DNSRecord:
-        with socket.create_connection(self.address, 5) as connection:
+        with socket.create_connection(self.address, 60) as connection:
             packet = DNSRecord.question(name, kind).pack()
             connection.sendall(struct.pack("!H", len(packet)) + packet)
             stream = connection.makefile("rb")
@@ -118,7 +115,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.stop()
-        self.thread.join(5)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -249,7 +246,7 @@ def test_refusals(dns: Running, packet: bytes, code: str) -> None:
 def test_tcp_clients_that_misbehave_lose_only_themselves(dns: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "IDLE_SECONDS", 0.2)
     monkeypatch.setattr(server_module, "MOST_CONNECTIONS", 4)
-    slow = [socket.create_connection(dns.address, 5) for _ in range(8)]
+    slow = [socket.create_connection(dns.address, 60) for _ in range(8)]
     try:
         for one in slow:
             one.sendall(b"\0")

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent.parent
     [
         ("ha", ["control-plane-", 'deployment "web" successfully rolled out', "became leader", "# Done."]),
         ("gitops", ["guestbook   Synced        Healthy", "application/guestbook rolled back to", "# Done."]),
+        ("snapshots", ["The cluster in ", "is as it was at", "# Done."]),
+        ("placement", ["was given", "Preempted", "nodegroup/workers has 0 to 3 nodes", "# Done."]),
     ],
 )
 def test_walkthrough(tmp_path: Path, example: str, shown: list[str]) -> None:

@@ -132,6 +132,18 @@ def test_status_events_and_class(lab: Lab) -> None:
     assert found["spec"]["controller"] == "k8s.io/ingress-nginx"
 
 
+def test_the_class_that_it_makes_is_there_for_the_first_table(tmp_path: Path) -> None:
+    cluster = TestCluster(tmp_path / "state", live=True)
+    lab = Lab(cluster)
+    lab.ingress(ingressClassName="nginx")
+    lab.controller.start()
+    try:
+        assert {r for r, _ in lab.events()} == {"Sync", "NoBackend"}
+    finally:
+        lab.controller.stop()
+        cluster.close()
+
+
 def test_odd_ports_are_in_the_status(lab: Lab) -> None:
     lab.serving.really = {80: 8080, 443: 443}
     lab.ingress(tls=[{"hosts": ["x.com"]}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,7 +30,9 @@ from minikctl.ingress.model import (
 )
 from minikctl.ingress.nginx_annotations import PARSERS, parse
 from minikctl.ingress.nginx_annotations import PREFIX as PREFIX_OF_ALL
+from minikctl.ingress.process import most_clients
 from tests.ingress.rig import Request, Rig, read_all, read_request, read_until
+from tests.support.waiting import eventually
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -65,6 +68,9 @@ def test_headers_to_the_endpoint(rig: Rig) -> None:
         "X-Real-IP: 6.6.6.6",
         "Keep-Alive: timeout=5",
         "TE: trailers",
+        "X_Forwarded_For: 6.6.6.7",
+        "Content_Length: 5",
+        "X_Own: two",
         "X-Secret: this connection's",
         "Connection: X-Secret",
     )
@@ -80,6 +86,7 @@ def test_headers_to_the_endpoint(rig: Rig) -> None:
     assert (sent.get("X-Forwarded-Proto"), sent.get("X-Scheme")) == ("http", "http")
     assert sent.get("X-Forwarded-Port") == str(rig.port)
     assert sent.get("X-Original-Forwarded-For") == "6.6.6.6"
+    assert [sent.get(n) for n in ("X_Forwarded_For", "Content_Length", "X_Own")] == [None, None, "two"]
     assert len(sent.get("X-Request-ID") or "") == 32
     assert [n for n in ("Keep-Alive", "TE", "X-Secret", "Connection") if sent.get(n)] == []
 
@@ -201,6 +208,18 @@ def test_http_1_0(rig: Rig) -> None:
         (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
         (b"GET /../../etc HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nX: y\0\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n", 400),
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
@@ -217,6 +236,56 @@ def test_what_is_not_http_is_refused(rig: Rig, raw: bytes, expected: int) -> Non
         assert status(read_all(sock)) == expected
     assert rig.requests == []
     assert status(rig.get()) == 200
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"-5\r\nhello\r\n0\r\n\r\n",
+        b"0x5\r\nhello\r\n0\r\n\r\n",
+        b"fffffffffffffffff5\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloXX0\r\n\r\n",
+        b"5;a\nhello\r\n0\r\n\r\n",
+    ],
+)
+def test_chunks_that_are_none(rig: Rig, body: bytes) -> None:
+    """The request is refused, and what follows it is not taken for another one."""
+
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read())
+
+    seen: list[bytes] = []
+    rig.route(rig.serve(silent))
+    with rig.client() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + SMUGGLED)
+        assert status(read_all(sock)) == 400
+    assert not any(b"smuggled" in s for s in seen)
+
+
+def test_trailers_are_not_passed_on(rig: Rig) -> None:
+    rig.route(rig.answering(OK))
+    body = b"5\r\nhello\r\n0\r\nHost: evil\r\nX-Late: y\r\n\r\n"
+    with rig.client() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + body + SMUGGLED)
+        sock.shutdown(socket.SHUT_WR)
+        assert read_all(sock).count(b"200 OK") == 2
+    first, second = rig.requests
+    assert (first.body, first.get("host"), first.get("x-late")) == (b"hello", "a", None)
+    assert second.target == "/smuggled"  # which is a request of its own right, and routed as such
+
+
+@pytest.mark.parametrize(("sent", "answered"), [(b"hello", True), (b"hel", False)])
+def test_a_client_that_ends_its_side(rig: Rig, sent: bytes, answered: bool) -> None:
+    """It gets its answer when it has asked; either way nothing is kept for it."""
+    rig.route(rig.answering(OK))
+    with rig.client() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n" + sent)
+        sock.shutdown(socket.SHUT_WR)
+        assert read_all(sock).startswith(b"HTTP/1.1 200") == answered
+    eventually(lambda: rig.engine.clients == 0)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +321,29 @@ def test_a_client_that_drips_its_head_has_one_time_for_all_of_it(rig: Rig, monke
                 break
             break
         assert status(received) == 408
+
+
+def test_more_clients_than_there_is_room_for(rig: Rig) -> None:
+    """They are turned away; the others are served, and so is who comes when they have gone."""
+    rig.engine.most_clients = 3
+    rig.route(rig.answering(OK))
+    opened = [socket.create_connection(("127.0.0.1", rig.port), 10) for _ in range(3)]
+    try:
+        eventually(lambda: rig.engine.clients == 3)
+        with rig.client() as late, contextlib.suppress(ConnectionError):
+            assert read_all(late) == b""
+        opened[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert status(read_all(opened[0])) == 200
+    finally:
+        for sock in opened:
+            sock.close()
+    eventually(lambda: rig.engine.clients == 0)
+    assert status(rig.get()) == 200
+
+
+@pytest.mark.parametrize(("descriptors", "expected"), [(16384, 8128), (1 << 20, 8192), (1024, 448), (20, 16)])
+def test_room_for_clients(descriptors: int, expected: int) -> None:
+    assert most_clients(descriptors) == expected
 
 
 def test_idle_connections_are_closed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

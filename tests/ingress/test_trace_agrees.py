@@ -1,4 +1,4 @@
-"""What `trace` explains is what the ingress does: the same Ingress and Service for any URL."""
+"""What `trace` explains is what the ingress does: the same Ingress, Service and path for any URL."""
 
 from __future__ import annotations
 
@@ -7,44 +7,63 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minikctl.kubectl.tracing.routing import class_problem, find
+from minikctl.ingress.model import Answer, Forward
+from minikctl.kubectl.tracing.routing import class_problem, find, target, to_https
 from tests.ingress.objects import World, ingress, path
 
 HOSTS = ["", "x.com", "a.x.com", "*.x.com"]
 PATHS = ["/", "/foo", "/foo/", "/foo/bar", "/fo", "/foo(/|$)(.*)", "/Foo"]
 KINDS = ["Prefix", "Exact", "ImplementationSpecific"]
-NOTES: list[dict[str, str]] = [{}, {"rewrite-target": "/$2"}, {"use-regex": "true"}]
+NOTES: list[dict[str, str]] = [
+    {},
+    {"rewrite-target": "/$2"},
+    {"rewrite-target": "/of/$host"},
+    {"use-regex": "true"},
+    {"canary": "true", "canary-weight": "0"},
+    {"ssl-redirect": "false"},
+    {"force-ssl-redirect": "1"},
+    {"server-alias": "alias.org"},
+]
 rules = st.tuples(
     st.sampled_from(HOSTS),
     st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(KINDS)), min_size=0, max_size=3),
     st.sampled_from(NOTES),
     st.booleans(),
+    st.sampled_from([None, [{}], [{"hosts": ["x.com"]}]]),
 )
 
 
 def build(drawn: list[tuple[Any, ...]]) -> list[dict[str, Any]]:
     made = []
-    for n, (host, paths, notes, default) in enumerate(drawn):
+    for n, (host, paths, notes, default, tls) in enumerate(drawn):
         entries = [path(p, "abc"[n], kind=k) for p, k in paths if k != "Exact" or "(" not in p]
         made.append(
-            ingress(f"i{n}", *entries, host=host, notes=notes, default="d" if default or not entries else "", age=n)
+            ingress(
+                f"i{n}", *entries, host=host, notes=notes, default="d" if default or not entries else "", tls=tls, age=n
+            )
         )
     return made
 
 
 @given(
     st.lists(rules, min_size=1, max_size=3),
-    st.sampled_from(["x.com", "a.x.com", "b.x.com", "c.b.x.com", "y.org"]),
+    st.sampled_from(["x.com", "a.x.com", "b.x.com", "c.b.x.com", "y.org", "alias.org"]),
     st.sampled_from(["/", "/foo", "/foo/", "/foo/bar", "/foobar", "/FOO/x", "/fo", "/other"]),
 )
 @settings(max_examples=300, deadline=None)
 def test_they_agree(drawn: list[tuple[Any, ...]], host: str, word: str) -> None:
     objects = build(drawn)
-    done = World(*objects).ask(f"{host}{word}")
-    served = done.backend.name if hasattr(done, "backend") else ""
     found = find(objects, host, word)
-    service = found.backend["service"]["name"] if found else ""
-    assert served == (f"default/{service}:80" if service else "")
+    for scheme in ("http", "https"):
+        done = World(*objects).ask(f"{host}{word}", secure=scheme == "https")
+        if found is None:
+            assert isinstance(done, Answer) and done.status == 404
+        elif scheme == "http" and to_https(found, objects, host):
+            assert isinstance(done, Answer) and done.status == 308
+        else:
+            assert isinstance(done, Forward)
+            assert done.backend.name == f"default/{found.backend['service']['name']}:80"
+            assert done.target == target(found, scheme, host, word)
 
 
 def test_whose_an_ingress_is() -> None:

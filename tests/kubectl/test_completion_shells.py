@@ -92,7 +92,14 @@ def shell(request: pytest.FixtureRequest, folder: Path) -> Iterator[Shell]:
         "LANG": "C.UTF-8",
     }
     process = pexpect.spawn(
-        program, arguments, env=environ, cwd=folder / "files", encoding="utf-8", timeout=TIMEOUT, dimensions=(50, 160)
+        program,
+        arguments,
+        env=environ,
+        cwd=folder / "files",
+        encoding="utf-8",
+        use_poll=True,
+        timeout=TIMEOUT,
+        dimensions=(50, 160),
     )
     process.send(start.format(prompt=PROMPT, script=SCRIPTS / f"minikctl.{name}") + "; echo begin'n'ing\r")
     process.expect("beginning")

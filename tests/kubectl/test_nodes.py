@@ -8,6 +8,7 @@ import pytest
 
 from tests.kubectl.objects import pod
 from tests.support.cluster import TestCluster
+from tests.support.nodes import untainted
 
 Obj = dict[str, Any]
 
@@ -17,7 +18,7 @@ def nodes(cluster: TestCluster) -> TestCluster:
     for i in (1, 2):
         metadata = {"name": f"node-{i}", "labels": {"zone": f"z{i}"}}
         taints = [{"key": "old", "value": "x", "effect": "NoSchedule"}]
-        cluster.client.create("nodes", {"metadata": metadata, "spec": {"taints": taints}})
+        untainted(cluster.client, {"metadata": metadata, "spec": {"taints": taints}})
     return cluster
 
 

@@ -30,8 +30,12 @@ def test_yaml_reads_back(value: Any) -> None:
     assert yaml_in.loads(yaml_out.dumps({"value": value})) == {"value": value}
 
 
-# `=` and `<<` have a meaning of their own in YAML 1.1 that neither go-yaml nor kubectl know
-@given(st.dictionaries(KEYS, TEXTS, max_size=5).filter(lambda d: not {"=", "<<"} & {*d, *d.values()}))
+def only_for_others(text: str) -> bool:
+    """`=`, `<<` and `.5_` have a meaning of their own in YAML 1.1 that neither go-yaml nor kubectl know."""
+    return text in ("=", "<<") or (text.startswith(".") and "_" in text)
+
+
+@given(st.dictionaries(KEYS, TEXTS, max_size=5).filter(lambda d: not any(map(only_for_others, {*d, *d.values()}))))
 @settings(max_examples=400, deadline=None)
 def test_other_parsers_read_the_same_strings(value: dict[str, str]) -> None:
     assert yaml.load(yaml_out.dumps(value), Loader=yaml.CSafeLoader) == value

@@ -178,11 +178,12 @@ def test_thresholds(node: Running, tmp_path: Path) -> None:
     assert node.container()["restartCount"] == 0
 
 
-def test_a_grace_period_of_the_probes_own(node: Running) -> None:
+def test_a_grace_period_of_the_probes_own(node: Running, tmp_path: Path) -> None:
     """The container ignores its signal, and its pod would wait for minutes."""
-    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1}
+    up = tmp_path / "up"
+    probe = {"exec": {"command": ["test", "!", "-e", str(up)]}, "periodSeconds": 1, "failureThreshold": 1}
     node.create(
-        command=["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
+        command=["sh", "-c", f"trap '' TERM; touch {up}; while :; do sleep 0.1; done"],
         livenessProbe={**probe, "terminationGracePeriodSeconds": 1},
         spec={"terminationGracePeriodSeconds": 300},
     )

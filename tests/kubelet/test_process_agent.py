@@ -135,6 +135,8 @@ def test_a_pod_runs(node):
     assert info["nodeInfo"]["containerRuntimeVersion"].startswith("minikctl-process://")
     isolation = next(c for c in info["conditions"] if c["type"] == "ContainersIsolated")
     assert isolation["status"] == "False" and "plain processes" in isolation["message"]
+    policy = next(c for c in info["conditions"] if c["type"] == "NetworkPolicyEnforced")
+    assert policy["status"] == "False" and "no NetworkPolicy is enforced" in policy["message"]
 
 
 def test_a_killed_container_is_started_again(node):

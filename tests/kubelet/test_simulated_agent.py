@@ -174,3 +174,36 @@ def test_an_ephemeral_container_runs_beside_the_others(live, agent):
     until(lambda: "running" in fetch(live, "web")["status"]["ephemeralContainerStatuses"][0]["state"])
     assert statuses[0]["name"] == "debug"
     assert condition_is(fetch(live, "web"), "Ready")
+
+
+def test_a_node_that_was_given_up_says_that_it_is_there(live, agent):
+    kubelet = agent.kubelets["node-1"]
+    node = live.client.get("nodes", "node-1")
+    gone = [{**c, "status": "Unknown"} for c in node["status"]["conditions"]]
+    live.client.update("nodes", {**node, "status": {**node["status"], "conditions": gone}}, subresource="status")
+    kubelet._beaten -= 60  # this process was stopped meanwhile
+    kubelet.heartbeat()
+    assert condition_is(live.client.get("nodes", "node-1"), "Ready")
+
+
+def test_a_pod_that_the_node_has_no_room_for_fails(live, agent):
+    """Bound by hand, so that the scheduler had no say. Once room is free, the next one is taken."""
+    cores = int(live.client.get("nodes", "node-1")["status"]["allocatable"]["cpu"])
+    asks = [{"name": "app", "image": "x", "resources": {"requests": {"cpu": str(cores)}}}]
+    create(live, "first", containers=asks)
+    until(lambda: condition_is(fetch(live, "first"), "Ready"))
+    create(live, "second", containers=asks)
+    create(live, "astray", nodeSelector={"disk": "ssd"})
+    failed = until(lambda: (p := fetch(live, "second"))["status"].get("phase") == "Failed" and p)
+    assert failed["status"]["reason"] == "OutOfcpu"
+    taken = cores * 1000
+    why = f"Node didn't have enough resource: cpu, requested: {taken}, used: {taken}, capacity: {taken}"
+    assert failed["status"]["message"] == f"Pod was rejected: {why}"
+    until(lambda: fetch(live, "astray")["status"].get("reason") == "NodeAffinity")
+    events = until(lambda: [e for e in live.client.list("events", "default")["items"] if e["reason"] == "OutOfcpu"])
+    assert events[0]["message"] == why and events[0]["type"] == "Warning"
+    live.client.patch("nodes", "node-1", {"metadata": {"labels": {"disk": "ssd"}}})
+    live.client.delete("pods", "first", "default", options=DeleteOptions(grace_period=0))
+    until(lambda: fetch(live, "first") is None)
+    create(live, "third", containers=asks, nodeSelector={"disk": "ssd"})
+    until(lambda: condition_is(fetch(live, "third"), "Ready"))

@@ -68,7 +68,7 @@ class Lab:
     def socket(self, where: str, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """In a pod, or on the router (`""`)."""
         made = self.network.pod_socket(where, kind=kind) if where else self.network.socket(kind=kind)
-        made.settimeout(5)
+        made.settimeout(30)
         return made
 
     def serve(self, pod: str, port: int, name: str = "", address: str = "") -> Endpoint:

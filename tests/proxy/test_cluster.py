@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,19 @@ def run_as(user: str, tmp_path: Path, check: Callable[[], None]) -> None:
         check()
 
 
-def serve(cluster: ForkedCluster, pod: dict[str, Any]) -> None:
-    """Answer in a pod with its name, HTTP at 8080 and UDP at 8081: threads of the test, since an ordinary user may have
-    no Python that a container could run."""
+@contextlib.contextmanager
+def served(cluster: ForkedCluster, pods: list[dict[str, Any]]) -> Iterator[None]:
+    """Answer in each pod with its name, HTTP at 8080 and UDP at 8081: threads of the test, since an ordinary user may
+    have no Python that a container could run."""
+    open_sockets = [sock for pod in pods for sock in serve(cluster, pod)]
+    yield
+    for sock in open_sockets:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)  # wakes its thread
+        sock.close()
+
+
+def serve(cluster: ForkedCluster, pod: dict[str, Any]) -> tuple[socket.socket, socket.socket]:
     ip, name = pod["status"]["podIP"], pod["metadata"]["name"].encode()
     http, udp = cluster.socket(ip), cluster.socket(ip, socket.SOCK_DGRAM)
     http.bind((ip, 8080))
@@ -60,18 +70,23 @@ def serve(cluster: ForkedCluster, pod: dict[str, Any]) -> None:
                 client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(name), name))
 
     def serve_http() -> None:
-        while True:
-            client, _ = http.accept()
-            threading.Thread(target=answer, args=(client,), daemon=True).start()
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = http.accept()
+                threading.Thread(target=answer, args=(client,), daemon=True).start()
 
     def serve_udp() -> None:
-        while True:
-            _, address = udp.recvfrom(65536)
-            udp.sendto(name, address)
+        with contextlib.suppress(OSError):
+            while True:
+                _, address = udp.recvfrom(65536)
+                if not address:
+                    return
+                udp.sendto(name, address)
 
     for sock, run in ((http, serve_http), (udp, serve_udp)):
         sock.settimeout(None)
         threading.Thread(target=run, daemon=True).start()
+    return http, udp
 
 
 def check_backend(cluster: ForkedCluster, backend: str) -> None:
@@ -86,7 +101,7 @@ def check_backend(cluster: ForkedCluster, backend: str) -> None:
 
 
 def host(address: str, port: int) -> Connect:
-    return lambda: socket.create_connection((address, port), 10)
+    return lambda: socket.create_connection((address, port), 30)
 
 
 def inside(cluster: ForkedCluster, pod_ip: str, address: str, port: int) -> Connect:
@@ -134,29 +149,28 @@ def _services(backend: str, tmp_path: Path) -> None:
         pods = cluster.wait_for_pods("web", 3)
         names, ips = {p["metadata"]["name"] for p in pods}, [p["status"]["podIP"] for p in pods]
         assert all(ip.startswith("10.244.") for ip in ips)
-        for pod in pods:
-            serve(cluster, pod)
-        node_port, ip = web["ports"][0]["nodePort"], web["clusterIP"]
-        eventually(lambda: answers(inside(cluster, ips[0], ip, 80)) != "")
-        eventually(lambda: all_answers(inside(cluster, ips[0], ip, 80)) == names)
-        assert all_answers(inside(cluster, "", ip, 80)) == names
-        assert all_answers(inside(cluster, ips[1], "198.51.100.7", 80)) == names
-        eventually(lambda: answers(host("127.0.0.1", node_port)) != "")
-        assert all_answers(host("127.0.0.1", node_port)) == names
-        for node in cluster.client.list("nodes")["items"]:
-            address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
-            assert get(inside(cluster, ips[2], address, node_port)) in names
-        _udp(cluster, ips[0], ip, web["ports"][1]["nodePort"], names)
-        _balancer(cluster, names)
-        _no_endpoints(cluster, ips[0])
-        _outside(cluster, ips[0])
-        _affinity(cluster, ips[0])
+        with served(cluster, pods):
+            node_port, ip = web["ports"][0]["nodePort"], web["clusterIP"]
+            eventually(lambda: answers(inside(cluster, ips[0], ip, 80)) != "")
+            eventually(lambda: all_answers(inside(cluster, ips[0], ip, 80)) == names)
+            assert all_answers(inside(cluster, "", ip, 80)) == names
+            assert all_answers(inside(cluster, ips[1], "198.51.100.7", 80)) == names
+            eventually(lambda: answers(host("127.0.0.1", node_port)) != "")
+            assert all_answers(host("127.0.0.1", node_port)) == names
+            for node in cluster.client.list("nodes")["items"]:
+                address = next(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+                assert get(inside(cluster, ips[2], address, node_port)) in names
+            _udp(cluster, ips[0], ip, web["ports"][1]["nodePort"], names)
+            _balancer(cluster, names)
+            _no_endpoints(cluster, ips[0])
+            _outside(cluster, ips[0])
+            _affinity(cluster, ips[0])
 
 
 def _udp(cluster: ForkedCluster, pod_ip: str, ip: str, node_port: int, names: set[str]) -> None:
     def ask(sock: socket.socket, address: str, port: int) -> str:
         with sock:
-            sock.settimeout(5)
+            sock.settimeout(30)
             sock.connect((address, port))
             sock.send(b"hostname\n")
             return sock.recv(200).decode().strip()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dnslib import DNSRecord
 
-from minikctl.api.meta import Obj
+from minikctl.api.meta import Obj, find_condition
 from minikctl.proxy.egress import HOST_ADDRESS
 from tests.proxy.lab import missing_tools
 from tests.support.forked_cluster import ForkedCluster, forked_cluster
@@ -65,8 +65,8 @@ def lookup(cluster: ForkedCluster, pod_ip: str, name: str, *, tcp: bool = False)
 def _names(cluster: ForkedCluster, addresses: dict[str, str], web: str) -> None:
     client = addresses["client"]
     eventually(lambda: lookup(cluster, client, "web.default.svc.cluster.local") == [web])
-    assert lookup(cluster, client, "web.default.svc.cluster.local", tcp=True) == [web]
-    assert lookup(cluster, "", "kube-dns.kube-system.svc.cluster.local") == ["10.96.0.10"]
+    eventually(lambda: lookup(cluster, client, "web.default.svc.cluster.local", tcp=True) == [web])
+    eventually(lambda: lookup(cluster, "", "kube-dns.kube-system.svc.cluster.local") == ["10.96.0.10"])
     eventually(lambda: lookup(cluster, client, "bare.default.svc.cluster.local") == [addresses["web"]])
     cluster.service("late", "web", clusterIP="10.96.77.7")
     eventually(lambda: lookup(cluster, client, "late.default.svc.cluster.local") == ["10.96.77.7"])
@@ -86,6 +86,13 @@ def connects(cluster: ForkedCluster, pod_ip: str, address: str, port: int) -> bo
     return False
 
 
+def said(cluster: ForkedCluster) -> list[str | None]:
+    """What each node says about policies; None when it says nothing."""
+    nodes = cluster.client.list("nodes")["items"]
+    found = [find_condition(n["status"]["conditions"], "NetworkPolicyEnforced") for n in nodes]
+    return [c and c["status"] for c in found]
+
+
 def _policies(cluster: ForkedCluster, addresses: dict[str, str], web: str, *, direct: bool) -> None:
     """direct: whether connections to pods' own addresses are looked at, not only those through Services."""
     pod, client, friend = addresses["web"], addresses["client"], addresses["friend"]
@@ -94,9 +101,11 @@ def _policies(cluster: ForkedCluster, addresses: dict[str, str], web: str, *, di
     spec: Obj = {"podSelector": selector, "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "friend"}}}]}]}
     cluster.create("networkpolicies.networking.k8s.io", "only-friends", spec=spec)
     eventually(lambda: not connects(cluster, client, web, 80))
-    assert connects(cluster, friend, web, 80)
-    assert connects(cluster, "", pod, 8080)  # the node
-    assert connects(cluster, client, pod, 8080) is not direct
+    eventually(lambda: connects(cluster, friend, web, 80))
+    eventually(lambda: connects(cluster, "", pod, 8080))  # the node
+    eventually(lambda: connects(cluster, "", web, 80))
+    eventually(lambda: connects(cluster, client, pod, 8080) is not direct)
+    eventually(lambda: said(cluster) == ([None, None] if direct else ["False", "False"]))
     cluster.deployment("friend-2", AGNHOST, 1, SERVER)
     other = cluster.wait_for_pods("friend-2", 1)[0]
     assert not connects(cluster, other["status"]["podIP"], web, 80)
@@ -112,9 +121,9 @@ def _policies(cluster: ForkedCluster, addresses: dict[str, str], web: str, *, di
 
 def _way_out(cluster: ForkedCluster, client: str) -> None:
     with on_host() as port:
-        (address,) = lookup(cluster, client, "host.minikctl.internal")
-        assert address == HOST_ADDRESS
-        assert connects(cluster, client, address, port)
+        address = HOST_ADDRESS
+        eventually(lambda: lookup(cluster, client, "host.minikctl.internal") == [address])
+        eventually(lambda: connects(cluster, client, address, port))
         spec: Obj = {"podSelector": {}, "policyTypes": ["Egress"]}
         cluster.create("networkpolicies.networking.k8s.io", "no-way-out", spec=spec)
         eventually(lambda: not connects(cluster, client, address, port))

@@ -234,6 +234,18 @@ def test_the_host_is_reached_at_its_address_only(served: Served, way_out: str, o
             raise ConnectionResetError
 
 
+def test_what_is_not_tcp_is_refused_at_once(served: Served, way_out: str) -> None:
+    with served.lab.socket("a", socket.SOCK_DGRAM) as sock:
+        sock.connect(("192.0.2.1", 53))
+        sock.send(b"is anybody there?")
+        with pytest.raises(ConnectionRefusedError):
+            sock.recv(10)
+    with served.lab.socket("a", socket.SOCK_DGRAM) as sock:
+        sock.connect((PODS["b"], 80))
+        sock.send(b"who")
+        assert sock.recv(100).startswith(b"b ")
+
+
 def test_policies_hold_for_the_way_out(policies: Policies, way_out: str, on_host: int) -> None:
     lab = policies.lab
     policies.apply({**selects("a"), "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector": {}}]}]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from minikctl.proxy import proxy as proxy_module
 from minikctl.proxy.fronts import Front
+from minikctl.proxy.process import is_pod
 from minikctl.proxy.proxy import Proxy
 from minikctl.proxy.rules import BackendFailure, Key, Node, Target
 from tests.support.cluster import TestCluster
@@ -139,9 +141,17 @@ def test_host_ports_of_pods(made: Made) -> None:
         "pods", {"metadata": {"name": "p"}, "spec": {"containers": containers, "nodeName": "n"}}, "default"
     )
     made.client.patch("pods", "p", {"status": {"podIP": "10.244.1.9", "podIPs": [{"ip": "10.244.1.9"}], "phase": "Running"}}, "default", subresource="status")  # fmt: skip
-    eventually(lambda: made.fronts.wanted == {("host", "127.0.0.1", 8088)})
+    eventually(lambda: made.fronts.wanted == {("host", "127.0.0.1", 8088), ("inside", "127.0.0.1", 8088)})
     made.client.patch("pods", "p", {"status": {"phase": "Succeeded"}}, "default", subresource="status")
     eventually(lambda: made.fronts.wanted == set())
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("10.244.1.2", True), ("10.244.1.1", False), ("172.18.0.2", False), ("127.0.0.1", False), ("10.96.0.1", False)],
+)
+def test_who_is_a_pod(address: str, expected: bool) -> None:
+    assert is_pod(address, ipaddress.IPv4Network("10.244.0.0/15")) is expected
 
 
 def test_what_cannot_be_is_told(made: Made) -> None:

@@ -29,12 +29,18 @@ def run(name: str, *words: str, image: str = "busybox:1.36", root: Path | None =
 
 @pytest.fixture(scope="module")
 def resolver() -> Iterator[tuple[str, int]]:
-    """A DNS server at 127.0.0.53-like address, port 53 where it may be had."""
+    """A DNS server at port 53 of an address that no other test has, where this user may."""
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        server.bind(("127.9.53.1", 53))
-    except OSError as e:
-        pytest.skip(f"cannot listen on port 53: {e.strerror}")
+    problem = ""
+    for number in range(1, 255):
+        try:
+            server.bind((f"127.9.53.{number}", 53))
+            break
+        except OSError as e:
+            problem = e.strerror or str(e)
+    else:
+        server.close()
+        pytest.skip(f"cannot listen on port 53: {problem}")
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -69,17 +75,16 @@ def root(tmp_path: Path, resolver: tuple[str, int]) -> Path:
     return tmp_path
 
 
-def test_nslookup_as_each_image_has_it(root: Path) -> None:
+def test_nslookup_as_each_image_has_it(root: Path, resolver: tuple[str, int]) -> None:
+    ip, _ = resolver
     new = run("nslookup", "web", root=root)
     assert new.returncode == 0
-    expected = (
-        "Server:\t\t127.9.53.1\nAddress:\t127.9.53.1:53\n\nName:\tweb.default.svc.cluster.local\nAddress: 10.96.1.1\n\n"
-    )
+    expected = f"Server:\t\t{ip}\nAddress:\t{ip}:53\n\nName:\tweb.default.svc.cluster.local\nAddress: 10.96.1.1\n\n"
     assert new.stdout == expected
     old = run("nslookup", "web", image="docker.io/library/busybox:1.28", root=root)
     assert old.stdout.splitlines()[-2:] == ["Name:      web", "Address 1: 10.96.1.1 web.default.svc.cluster.local"]
     bind = run("nslookup", "web.default", image="registry.k8s.io/e2e-test-images/agnhost:2.39", root=root)
-    assert "Address:\t127.9.53.1#53" in bind.stdout
+    assert f"Address:\t{ip}#53" in bind.stdout
 
 
 def test_nslookup_of_nothing(root: Path) -> None:
@@ -90,14 +95,22 @@ def test_nslookup_of_nothing(root: Path) -> None:
     assert "name = web.default.svc.cluster.local" in run("nslookup", "10.96.1.1", root=root).stdout
 
 
-def test_dig(root: Path) -> None:
+def test_a_server_that_is_not_there_is_passed_over(root: Path, resolver: tuple[str, int]) -> None:
+    conf = root / "etc" / "resolv.conf"
+    conf.write_text("nameserver 127.9.54.1\n" + conf.read_text())
+    found = run("nslookup", "web", root=root)
+    assert found.returncode == 0 and found.stdout.startswith(f"Server:\t\t{resolver[0]}\n")
+
+
+def test_dig(root: Path, resolver: tuple[str, int]) -> None:
+    ip, _ = resolver
     name = "web.default.svc.cluster.local"
     assert run("dig", name, "+short", root=root).stdout == "10.96.1.1\n"
     assert run("dig", "+search", "+short", "web", root=root).stdout == "10.96.1.1\n"
     assert run("dig", "-x", "10.96.1.1", "+short", root=root).stdout == f"{name}.\n"
-    whole = run("dig", "@127.9.53.1", "SRV", f"_http._tcp.{name}", root=root).stdout
+    whole = run("dig", f"@{ip}", "SRV", f"_http._tcp.{name}", root=root).stdout
     assert f"_http._tcp.{name}.\t30\tIN\tSRV\t0 100 80 {name}." in whole
-    assert "status: NOERROR" in whole and ";; SERVER: 127.9.53.1#53" in whole
+    assert "status: NOERROR" in whole and f";; SERVER: {ip}#53" in whole
     only = run("dig", "+noall", "+answer", name, root=root).stdout
     assert only == f"{name}.\t30\tIN\tA\t10.96.1.1\n"
     assert "status: NXDOMAIN" in run("dig", "nothing", root=root).stdout

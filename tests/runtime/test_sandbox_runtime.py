@@ -88,7 +88,7 @@ def test_a_root_of_its_own(node: Node) -> None:
 
 
 def test_what_a_container_sees(node: Node) -> None:
-    assert said(node, "hostname; id -u; echo $$; ls -d /proc/[0-9]* | wc -l; pwd") == ["web", "0", "1", "3", "/"]
+    assert said(node, "hostname; id -u; echo $$ /proc/[0-9]*; pwd") == ["web", "0", "1 /proc/1", "/"]
     assert said(node, "cat /etc/shadow | cut -d: -f1,2 | head -1; ls /etc/ssh", name="secrets")[0] == "root:*"
     names = {line.partition("=")[0] for line in said(node, "env", name="env")}
     address = set() if node.runtime._network else {"POD_IP"}  # type: ignore[attr-defined]
@@ -219,6 +219,21 @@ def test_the_agent_comes_back(node: Node) -> None:
     os.kill(until(lambda: node.main(lasting)).pid, signal.SIGKILL)  # type: ignore[attr-defined]
     assert later.ended(lasting).exit_code == 137
     later.runtime.stop()
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_a_container_that_never_began(node: Node, tmp_path: Path, tty: bool) -> None:
+    """Its volume is taken away in the meantime: that is not an exit code of its own."""
+    (tmp_path / "volume").mkdir()
+    mounts = (Mount(str(tmp_path / "volume"), "/data"),)
+    container = node.run("true", start=False, mounts=mounts, tty=tty, stdin=tty)
+    (tmp_path / "volume").rmdir()
+    node.runtime.start_container(container)
+    ended = node.ended(container)
+    assert (ended.exit_code, ended.reason, ended.started_at) == (128, "StartError", None)
+    why = f"bwrap: Can't find source path {tmp_path}/volume: No such file or directory"
+    assert ended.message == f"failed to create task: unable to start container process: {why}"
+    assert node.ended(node.run("sh", "-c", "exit 1", name="own", tty=tty, stdin=tty)).reason == "Error"
 
 
 def test_a_killed_watchman_takes_the_container_along(node: Node) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
 
+from minikctl.runtime import stages
 from minikctl.runtime.interface import EXITED, RUNNING, ContainerConfig, SandboxConfig
 from minikctl.runtime.simulated import COMPLETE_AFTER, SimulatedRuntime, Timetable
 from minikctl.util.clock import SystemClock
@@ -69,3 +71,49 @@ def test_a_timetable_rings_in_order_and_its_thread_ends() -> None:
     eventually(lambda: table._thread is None)
     table.put("d", 0)
     eventually(lambda: rung[-1] == "d")
+
+
+STAGE = stages.FAIL
+ENDINGS = [
+    ({}, {}, []),
+    ({}, {COMPLETE_AFTER: "5s"}, [(5.0, 5.0, 0, "")]),
+    ({}, {COMPLETE_AFTER: "5s", f"{stages.COMPLETE}/jitter-delay": "8s"}, [(5.0, 8.0, 0, "")]),
+    ({}, {COMPLETE_AFTER: "5s", f"{stages.COMPLETE}/jitter-delay": "1s"}, [(5.0, 5.0, 0, "")]),
+    ({}, {COMPLETE_AFTER: "soon"}, []),
+    ({STAGE: "true"}, {}, [(0.0, 0.0, 1, "Error")]),
+    ({STAGE: "yes"}, {}, []),
+    (
+        {STAGE: "true"},
+        {f"{STAGE}/delay": "2s", f"{STAGE}/exit-code": "137", f"{STAGE}/reason": "OOMKilled", COMPLETE_AFTER: "1s"},
+        [(2.0, 2.0, 137, "OOMKilled"), (1.0, 1.0, 0, "")],
+    ),
+    ({STAGE: "true"}, {f"{STAGE}/exit-code": "0"}, [(0.0, 0.0, 1, "Error")]),
+]
+
+
+@pytest.mark.parametrize(("labels", "annotations", "expected"), ENDINGS)
+def test_stages(
+    labels: dict[str, str], annotations: dict[str, str], expected: list[tuple[float, float, int, str]]
+) -> None:
+    found = stages.endings(labels, annotations)
+    assert [(e.least, e.most, e.exit_code, e.reason) for e in found] == expected
+    for ending in found:
+        assert ending.least <= ending.seconds(random.Random(1)) <= ending.most
+
+
+def test_one_container_of_several_fails() -> None:
+    found = stages.endings({STAGE: "true"}, {f"{STAGE}/container-name": "b", COMPLETE_AFTER: "1s"})
+    assert [getattr(stages.of_container(found, name), "exit_code", None) for name in "ab"] == [0, 1]
+
+
+def test_a_pod_that_is_to_fail_fails(runtime: SimulatedRuntime) -> None:
+    told = threading.Event()
+    runtime.start(lambda _uid: told.set())
+    annotations = {f"{STAGE}/delay": "20ms", f"{STAGE}/exit-code": "3", f"{STAGE}/reason": "Broken"}
+    config = SandboxConfig("u", "x", "default", annotations=annotations, labels={STAGE: "true"})
+    sandbox = runtime.run_pod_sandbox(config)
+    container = runtime.create_container(sandbox.id, ContainerConfig(name="main", image="busybox"))
+    runtime.start_container(container)
+    assert told.wait(10)
+    found = runtime.container_status(container)
+    assert (found.state, found.exit_code, found.reason) == (EXITED, 3, "Broken")

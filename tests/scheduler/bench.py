@@ -10,6 +10,7 @@ from minikctl.client.informer import InformerFactory
 from minikctl.scheduler.scheduler import Scheduler
 from tests.scheduler.builders import node_object, pod_object
 from tests.support.cluster import TestCluster
+from tests.support.nodes import untainted
 from tests.support.waiting import eventually
 
 
@@ -28,7 +29,7 @@ class Bench:
         self.informers.start()
 
     def add_node(self, name: str = "node-1", **fields: object) -> Obj:
-        made = self.client.create("nodes", _bare(node_object(name, **fields)))  # type: ignore[arg-type]
+        made = untainted(self.client, _bare(node_object(name, **fields)))  # type: ignore[arg-type]
         status = node_object(name, **fields)["status"]  # type: ignore[arg-type]
         return self.client.patch("nodes", name, {"status": status}, subresource="status") if status else made
 

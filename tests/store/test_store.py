@@ -272,3 +272,10 @@ def test_names_that_no_file_can_have(tmp_path: Path) -> None:
     store.current_rv()
     long = "x" * 300
     assert store.get(f"pods/{long}/web") is None and store.keys(f"pods/{long}") == []
+
+
+def test_a_store_that_nobody_closed_leaves_no_open_files(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for i in range(50):
+        Store(tmp_path / "state").create(f"pods/default/p{i}", pod(f"p{i}"), actor="me")
+    assert len(os.listdir("/proc/self/fd")) < before + 20

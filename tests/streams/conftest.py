@@ -94,6 +94,7 @@ class Program:
             [*self.command[1:], *argv],
             env=self.environ,
             cwd=str(self.cwd),
+            use_poll=True,
             timeout=SECONDS / 2,
             dimensions=(30, 90),
             encoding="utf-8",

@@ -24,6 +24,8 @@ class Daemon:
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    prefix: list[str] = field(default_factory=list)
+    """What runs the commands: as another user, say."""
 
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MINIKCTL_", "KUBE"))}
@@ -31,7 +33,7 @@ class Daemon:
 
     def popen(self, *argv: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "minikctl", *argv],
+            [*self.prefix, sys.executable, "-m", "minikctl", *argv],
             env=self.environment(),
             cwd=Path(__file__).parent.parent.parent,
             stdin=subprocess.DEVNULL,
@@ -81,14 +83,15 @@ class Daemon:
 
 
 def processes_below(folder: Path) -> list[int]:
-    """Processes that work in a folder, or have a file of it open."""
+    """Processes that work in a folder, have a file of it open, or carry it in the mark of a container's processes."""
     found = []
     for proc in Path("/proc").iterdir():
         if not proc.name.isdigit() or int(proc.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
             links = [proc / "cwd", proc / "root", *(proc / "fd").iterdir()]
-            if any(_below(link, folder) for link in links):
+            marked = f"MINIKCTL_CONTAINER={folder}/".encode() in (proc / "environ").read_bytes()
+            if marked or any(_below(link, folder) for link in links):
                 found.append(int(proc.name))
     return found
 

@@ -14,6 +14,7 @@ from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, is_deleting, name, namespace, timestamp
 from minikctl.client import Client, DeleteOptions
 from minikctl.util.clock import Clock, SystemClock
+from tests.support.nodes import untainted
 
 
 def running_status(pod: Obj, ip: str, now: str, *, ready: bool = True, phase: str = "Running") -> Obj:
@@ -78,7 +79,7 @@ class FakeKubelet:
             room = {"cpu": "4", "memory": "8Gi", "pods": "110"}
             ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
             status = {"capacity": room, "allocatable": room, "conditions": [ready]}
-            self.client.create("nodes", {"metadata": {"name": node}, "status": status})
+            untainted(self.client, {"metadata": {"name": node}, "status": status})
 
     def step(self, limit: int | None = None) -> int:
         """Bring up to `limit` pods (all when None) one state further; the number of writes."""

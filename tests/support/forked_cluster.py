@@ -84,7 +84,7 @@ class ForkedCluster:
             made = self.network.socket(kind=kind)
         else:
             made = self.network.pod_socket(self.sandbox(pod_ip), kind=kind)
-        made.settimeout(10)
+        made.settimeout(30)
         return made
 
     def sandbox(self, pod_ip: str) -> str:
@@ -103,6 +103,7 @@ def import_for_others() -> None:
     is imported already needs no reading. Call it as root, before becoming that user."""
     if all(p.stat().st_mode & 0o001 for p in (Path(sys.base_prefix), *Path(sys.base_prefix).parents)):
         return
+    _try_import("importlib.readers", "encodings.idna", "encodings.ascii")  # which other modules import when needed
     package = Path(minikctl.__file__).parent
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

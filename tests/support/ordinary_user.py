@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,3 +65,30 @@ def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
         problem = "the child process ended early"
     child.join(30)
     assert not problem, problem
+
+
+def commands_as_ordinary_user(*needed: Path) -> list[str]:
+    """What to put before a command so that this user runs it, or, when that is root, nobody.
+
+    Nobody gets to see `needed` and this interpreter even in a home that is closed to others: in a mount namespace of the
+    command's own, nothing on the machine changes. [] for an ordinary user.
+    """
+    if os.geteuid() != 0:
+        return []
+    wanted = [Path(p).resolve() for p in (sys.base_prefix, sys.prefix, *needed)]
+    closed = {d for p in wanted for d in p.parents if not d.stat().st_mode & 0o001}
+    hidden = sorted({p for p in wanted if closed.intersection(p.parents)})
+    steps = ["set -e", "mount -t tmpfs none /mnt"]
+    for number, path in enumerate(hidden):
+        steps.append(f"mkdir /mnt/{number}; mount --bind {shlex.quote(str(path))} /mnt/{number}")
+    steps += [f"mount -t tmpfs -o mode=755 none {shlex.quote(str(d))}" for d in _outermost(closed)]
+    for number, path in enumerate(hidden):
+        steps.append(f"mkdir -p {shlex.quote(str(path))}; mount --move /mnt/{number} {shlex.quote(str(path))}")
+    steps.append("umount /mnt")
+    drop = f"setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups"
+    steps.append(f'exec {drop} "$@"')
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", "; ".join(steps), "sh"]
+
+
+def _outermost(folders: set[Path]) -> list[Path]:
+    return sorted(f for f in folders if not folders.intersection(f.parents))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(condition: Callable[[], bool], timeout: float = 20.0, step: float = 0.01) -> None:
+def eventually(condition: Callable[[], bool], timeout: float = 60.0, step: float = 0.01) -> None:
     """Poll until the condition holds; AssertionError when the time is over."""
     deadline = time.monotonic() + timeout
     while not condition():

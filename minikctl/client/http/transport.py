@@ -10,7 +10,6 @@ import errno
 import gzip
 import http.client
 import os
-import select
 import socket
 import ssl
 import threading
@@ -25,6 +24,7 @@ from minikctl.client.http import proxies, tls
 from minikctl.client.http.credentials import Credentials, Headers
 from minikctl.client.http.endpoint import Endpoint, Url
 from minikctl.util.errors import Unreachable
+from minikctl.util.polling import readable
 
 DIAL, HANDSHAKE = 30.0, 10.0
 """Seconds for a connection, and for its TLS."""
@@ -309,7 +309,7 @@ class _Connection(http.client.HTTPConnection):
 
     def is_open(self) -> bool:
         """False when the other side has closed it, or sent what nobody asked for."""
-        return self.sock is not None and not select.select([self.sock], [], [], 0)[0]
+        return self.sock is not None and not readable([self.sock.fileno()], 0)
 
     @property
     def place(self) -> str:

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
+from minikctl.api.ingress_rules import origin
 from minikctl.api.meta import Obj, name, namespace
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, Option
 from minikctl.util.errors import UsageError
 
-PORTS = {"http": 80, "https": 443}
-PORTS_ORDER = ("http", "https")
 HEADERS = ["NAMESPACE", "NAME", "URL", "BACKEND"]
-
-
-def origin(ingress: Obj, scheme: str, host: str = "") -> str:
-    """`http://127.0.0.1:8080` of an Ingress that is served, "" of one that is not. Pure.
-
-    Ports that are not the usual ones are in the status: the one of HTTP first, then that of HTTPS.
-    """
-    points = ((ingress.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-    if not points:
-        return ""
-    odd = [p["port"] for p in points[0].get("ports") or []]
-    usual = PORTS[scheme]
-    port = odd[PORTS_ORDER.index(scheme)] if len(odd) > PORTS_ORDER.index(scheme) else usual
-    shown = host or points[0].get("ip") or points[0].get("hostname") or ""
-    return f"{scheme}://{shown}" + ("" if port == usual else f":{port}")
 
 
 def rows(ingress: Obj) -> list[list[str]]:

@@ -57,7 +57,7 @@ class ClientConnection(asyncio.Protocol):
         self.tunnel: UpstreamConnection | None = None
         self.raw: list[bytes] | None = None
         """What comes after a request to speak another protocol, until that is decided."""
-        self.lingering = self.paused = self.paused_writing = self.refused = False
+        self.lingering = self.paused = self.paused_writing = self.refused = self.ended = False
 
     # ------------------------------------------------------------------ transport
 
@@ -84,7 +84,8 @@ class ClientConnection(asyncio.Protocol):
         if self.tunnel is not None:
             self.tunnel.close()
             return False
-        return self.current is not None  # it may still want its answer
+        self.ended = True
+        return self.current is not None and self.receiving is None  # it may still want its answer
 
     def data_received(self, data: bytes) -> None:
         if self.tunnel is not None:
@@ -139,7 +140,10 @@ class ClientConnection(asyncio.Protocol):
         self.refused = True
         if self.current is not None or self.transport.is_closing():  # what is being answered is answered
             if self.receiving is not None and self.receiving is self.current:
-                self.abort()
+                if self.current.started:
+                    self.abort()
+                else:
+                    self.current.answer(Answer(status))
             return
         answer, size = heads.own_answer(Answer(status), False, True, False)
         self.send(answer)
@@ -157,6 +161,8 @@ class ClientConnection(asyncio.Protocol):
             raise Refused(414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.receiving is not None:
+            return  # a trailer: the head has been judged and may have been sent
         self.headers.append((name, value))
         if len(self.headers) > MOST_HEADERS:
             raise Refused(431)
@@ -203,6 +209,7 @@ class ClientConnection(asyncio.Protocol):
             if low == b"connection":
                 named |= heads.connection_names(value)
         http10 = parser.get_http_version() == "1.0"
+        self._check_framing(given.get("transfer-encoding"), http10)
         method = parser.get_method().decode("latin-1")
         raw, query, authority = self._target(given.get("host"), http10)
         if method == "CONNECT":
@@ -240,6 +247,14 @@ class ClientConnection(asyncio.Protocol):
             b"" if upgrade.lower() in ("h2c", "") or http10 else upgrade.encode("latin-1"),
             f"{method} {self.url.decode('latin-1')} HTTP/{version}",
         )
+
+    @staticmethod
+    def _check_framing(encoding: str | None, http10: bool) -> None:
+        """Where a body ends must be beyond doubt (RFC 9112 6.1). Raises Refused."""
+        if encoding is not None and http10:
+            raise Refused(400)
+        if encoding is not None and encoding.strip().lower() != "chunked":
+            raise Refused(501)
 
     def _target(self, host: str | None, http10: bool) -> tuple[str, str, str]:
         """(path, query, host) of a request. Raises Refused."""
@@ -287,7 +302,7 @@ class ClientConnection(asyncio.Protocol):
                 self._feed(rest)
         self.deadline = self.engine.loop.time() + IDLE_SECONDS
         self.resume_reading()
-        if self.refused or self.engine.stopping:
+        if self.refused or self.ended or self.engine.stopping:
             self.transport.close()
 
     def start_tunnel(self, upstream: UpstreamConnection) -> None:

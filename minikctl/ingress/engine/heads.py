@@ -43,10 +43,15 @@ OURS = frozenset(
     }
 )
 """What a client sends of these is not passed on: the proxy writes them itself."""
-_DROPPED = HOP_BY_HOP | OURS
+_DROPPED = HOP_BY_HOP | OURS | {b"x-request-id"}
 _NAMES = {400: "Bad Request", 413: "Request Entity Too Large", 503: "Service Temporarily Unavailable"}
 _VALUE = re.compile(rb"[\r\n\0]")
 AUTHORITY = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+
+
+def _is_dropped(name: bytes) -> bool:
+    """Also X_Forwarded_For and its like: to many a program (CGI, WSGI) they are the same as with hyphens."""
+    return name in _DROPPED or (b"_" in name and name.replace(b"_", b"-") in _DROPPED)
 
 
 def connection_names(value: bytes) -> frozenset[bytes]:
@@ -74,9 +79,7 @@ def request_head(
         f"X-Forwarded-Port: {facts.ports.get(facts.port, facts.port)}\r\nX-Forwarded-Proto: {scheme}\r\n"
         f"X-Forwarded-Scheme: {scheme}\r\nX-Scheme: {scheme}\r\n"
     )
-    kept = [
-        (n, v) for n, v in headers if (low := n.lower()) not in _DROPPED and low not in named and low != b"x-request-id"
-    ]
+    kept = [(n, v) for n, v in headers if not _is_dropped(low := n.lower()) and low not in named]
     before = facts.headers.get("x-forwarded-for")
     if before:
         kept.append((b"X-Original-Forwarded-For", before.encode("latin-1", "replace")))

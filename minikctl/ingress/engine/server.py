@@ -17,6 +17,7 @@ from minikctl.ingress.model import Backend, Table
 
 SWEEP_SECONDS = 0.5
 MOST_CLIENTS = 8192
+"""Connections at once; who comes when there are so many is turned away."""
 HANDSHAKE_SECONDS = 10.0
 BACKLOG = 1024
 
@@ -50,6 +51,7 @@ class Engine:
         self.backends: Mapping[str, Backend] = {}
         self.ports: dict[int, int] = {}
         self.stopping = False
+        self.most_clients = MOST_CLIENTS
         self.background: set[asyncio.Task[None]] = set()
         self._clients: set[ClientConnection] = set()
         self._servers: dict[int, asyncio.Server] = {}
@@ -85,7 +87,7 @@ class Engine:
     # ------------------------------------------------------------------ clients
 
     def add(self, client: ClientConnection) -> None:
-        if len(self._clients) >= MOST_CLIENTS:
+        if len(self._clients) >= self.most_clients:
             client.abort()
             return
         self._clients.add(client)

@@ -1,8 +1,8 @@
 """YAML as kubectl prints it: go-yaml v2 below sigs.k8s.io/yaml, for plain JSON data.
 
 Guarantee: byte for byte what `kubectl … -o yaml` writes for the same data (recorded in tests/kubectl/data), and
-what a YAML 1.1 parser reads back as the same data. One exception: U+0085 is escaped, which kubectl loses. The rules are libyaml's emitter: a scalar is plain when nothing in
-it could be mistaken, else single-quoted, else double-quoted; texts of several lines are literal blocks; lines longer
+what go-yaml reads back as the same data; so does every YAML 1.1 parser, but for texts such as `=` and `.5_`. One exception:
+U+0085 is escaped, which kubectl loses. The rules are libyaml's emitter: a scalar is plain when nothing in it could be mistaken, else single-quoted, else double-quoted; texts of several lines are literal blocks; lines longer
 than 80 columns are folded at blanks; keys are sorted with numbers by value (`a2` before `a10`).
 """
 

@@ -6,53 +6,17 @@ reached is the one shown as chosen (a Service proxy takes any of them at random)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
 from minikctl.api.meta import Obj, find_condition, is_deleting, labels_of, name, namespace
 from minikctl.api.policy.network import Compiled, compile_policies, dns_peer
 from minikctl.api.selectors import from_labels
-from minikctl.kubectl.tracing import routing
+from minikctl.kubectl.tracing import entrances, routing
 from minikctl.kubectl.tracing.facts import Facts
+from minikctl.kubectl.tracing.model import Hop, Trace
 from minikctl.kubectl.tracing.words import SCHEMES, Wanted, service_name
 
 MOST_TRIED = 5
 """Endpoints whose port is tried."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass
-class Hop:
-    """kind: Client, Name, Ingress, Service, Endpoint, Pod, Outside. reason: a CamelCase word when it ends here."""
-
-    kind: str
-    name: str
-    detail: str = ""
-    reason: str = ""
-    message: str = ""
-    chosen: bool = False
-    note: str = ""
-    """What is worth knowing though it stops nobody."""
-    below: list[Hop] = field(default_factory=list)
-
-    def walk(self) -> Iterator[Hop]:
-        yield self
-        for hop in self.below:
-            yield from hop.walk()
-
-
-@dataclass
-class Trace:
-    """`reason` and `message` say why there is no way; "" when there is one."""
-
-    wanted: Wanted
-    root: Hop
-    reason: str = ""
-    message: str = ""
-
-    @property
-    def reachable(self) -> bool:
-        return not self.reason
 
 
 def trace(wanted: Wanted, facts: Facts, in_namespace: str, source: Obj | None = None) -> Trace:
@@ -181,6 +145,9 @@ class _Tracer:
                     return Hop("Node", address, detail, below=[hop])
         if self.facts.pod_at(address) is not None:
             return self.endpoint(address, number, "TCP", chosen=True)
+        ours = routing.served(self.facts.ingresses, self.facts.classes)
+        if address in LOOPBACK and wanted.scheme and number in routing.ports(ours):
+            return self.ingress(wanted)
         if on_node:
             message = f"no Service has node port {number}"
             return Hop("Node", address, reason="PortNotInService", message=message)
@@ -189,41 +156,11 @@ class _Tracer:
             return Hop("Name", address, reason="AddressNotFound", message=message)
         return _outside(wanted)
 
-    # ------------------------------------------------------------------ Ingress
-
     def ingress(self, wanted: Wanted) -> Hop:
-        match = routing.find(self.facts.ingresses, wanted.host, wanted.path)
-        if match is None:
-            known = routing.hosts(self.facts.ingresses)
-            if any(routing.host_matches(h, wanted.host) for h in known):
-                message = f"no Ingress for {wanted.host} has a path for {wanted.path}"
-                return Hop("Ingress", wanted.host, reason="NoIngressPath", message=message)
-            message = f"no Ingress has a rule for {wanted.host}" + (
-                f"; there are rules for {', '.join(known)}" if known else ""
-            )
-            return Hop("Ingress", wanted.host, reason="NoIngressHost", message=message)
-        title = f"{namespace(match.ingress)}/{name(match.ingress)}"
-        rule = f"{match.path_type} {match.path} of {match.host or 'all hosts'}" if match.path else "its default backend"
-        hop = Hop("Ingress", title, rule)
-        problem = routing.class_problem(match.ingress, self.facts.classes)
-        if problem:
-            hop.reason, hop.message = "NoIngressController", f"nobody serves Ingress {title}: {problem}"
-            return hop
-        target = match.backend.get("service")
-        if not target:
-            hop.reason, hop.message = "BackendUnsupported", f"the backend of Ingress {title} is not a Service"
-            return hop
-        service = self.facts.service(target["name"], namespace(match.ingress))
-        if service is None:
-            hop.reason = "ServiceNotFound"
-            hop.message = (
-                f"Ingress {title} leads to Service {namespace(match.ingress)}/{target['name']}, which does not exist"
-            )
-            return hop
-        port = target.get("port") or {}
-        words = Wanted(target["name"], str(port.get("name") or port.get("number") or ""), "", wanted.path)
-        self.source, self._behind_ingress = None, True  # the Ingress controller connects from now on
-        hop.below.append(self.service(service, words))
+        hop, service, words = entrances.ingress(self.facts, wanted)
+        if service is not None:
+            self.source, self._behind_ingress = None, True  # the ingress connects from now on
+            hop.below.append(self.service(service, words))
         return hop
 
     # ------------------------------------------------------------------ Service
@@ -335,9 +272,11 @@ class _Tracer:
             hop.reason, hop.message = "PolicyDenies", f"{denied} connect to {shown} of pod {namespace(pod)}/{name(pod)}"
         elif protocol == "TCP" and attempt and self.facts.listens(pod, number) is False:
             hop.reason, hop.message = self._not_listening(pod, number)
-        elif self.source is None and not self._behind_ingress and address in self.policies.ingress:
+        elif self.source is None and address in self.policies.ingress:
             names = ", ".join(self.policies.ingress[address].policies)
             hop.note = f"NetworkPolicy {names} limits who may connect: --from POD tells"
+            if self._behind_ingress:
+                hop.note = f"NetworkPolicy {names} does not hold the ingress back, which connects from the node"
         return hop
 
     def _denied(self, address: str, number: int, protocol: str) -> str:

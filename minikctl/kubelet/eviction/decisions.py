@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from minikctl.api import quantity
-from minikctl.api.meta import Obj, annotations_of
+from minikctl.api.meta import Obj
 from minikctl.api.policy.pod_resources import LIMITS, REQUESTS, of_container, of_pod
 from minikctl.api.qos import BEST_EFFORT, qos_class
+from minikctl.kubelet.manifests import is_mirror, is_static
 from minikctl.kubelet.settings import Settings
 
 MEMORY, STORAGE, PIDS = "memory", "ephemeral-storage", "pids"
@@ -26,7 +27,6 @@ RESOURCES = {
 CONDITIONS = {MEMORY: "MemoryPressure", STORAGE: "DiskPressure", "inodes": "DiskPressure", PIDS: "PIDPressure"}
 TAINTS = {"MemoryPressure": "node.kubernetes.io/memory-pressure"}
 CRITICAL = 2_000_000_000
-CONFIG_SOURCE, MIRROR = "kubernetes.io/config.source", "kubernetes.io/config.mirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +142,9 @@ def priority(pod: Obj) -> int:
     return int(pod["spec"].get("priority") or 0)
 
 
-def is_static(pod: Obj) -> bool:
-    return annotations_of(pod).get(CONFIG_SOURCE, "api") != "api" or MIRROR in annotations_of(pod)
-
-
 def is_critical(pod: Obj) -> bool:
     """It is never evicted, and let in whatever the pressure."""
-    return is_static(pod) or priority(pod) >= CRITICAL
+    return is_static(pod) or is_mirror(pod) or priority(pod) >= CRITICAL
 
 
 def requested(pod: Obj, resource: str) -> int:
@@ -223,7 +219,7 @@ def refusal(pod: Obj, conditions: frozenset[str]) -> str:
         tolerated = any(_tolerates(t, TAINTS["MemoryPressure"]) for t in pod["spec"].get("tolerations") or [])
         if qos_class(pod) != BEST_EFFORT or tolerated:
             return ""
-    return f"Pod was rejected: The node had condition: [{' '.join(sorted(conditions))}]. "
+    return f"The node had condition: [{' '.join(sorted(conditions))}]. "
 
 
 def _tolerates(toleration: Obj, key: str) -> bool:

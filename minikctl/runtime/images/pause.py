@@ -2,6 +2,9 @@
 
 from minikctl.runtime.images import Image, Program
 
+# A first process hears only what it asked for: a bare `sleep` would sit out the whole grace period.
+_PAUSE = r'trap "kill \$!; exit 0" TERM INT; sleep infinity & wait'
+
 IMAGES = (
     Image(
         names=(
@@ -13,7 +16,7 @@ IMAGES = (
         ),
         tags=r"latest|[123]\.[0-9]{1,2}(?:\.[0-9])?",
         entrypoint=("/pause",),
-        programs={"/pause": Program(host=("sleep", "infinity"))},
+        programs={"/pause": Program(host=("sh", "-c", _PAUSE))},
         size=320 * 1024,
     ),
 )

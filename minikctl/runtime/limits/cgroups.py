@@ -30,6 +30,10 @@ _ROUNDS = 100
 TOGETHER = "memory.oom.group"
 """Version 2: who runs out of memory ends as a whole. For containers, not for their pods."""
 
+JOINING = {1: "tasks", 2: "cgroup.procs"}
+"""Where a process with one thread writes "0" to join. A thread that moves itself holds up nobody; for a whole process
+the kernel waits until every processor has noticed, which takes up to tens of milliseconds."""
+
 Write = tuple[str, str, str]
 """(controller, file, content)."""
 
@@ -151,7 +155,8 @@ class CgroupLimits:
         for controller, root in self._hierarchy.roots.items():
             self._make(root / places[controller])
         self.update(pod, container, resources)
-        return list(dict.fromkeys(root / places[c] / "cgroup.procs" for c, root in self._hierarchy.roots.items()))
+        joining = JOINING[self._hierarchy.version]
+        return list(dict.fromkeys(root / places[c] / joining for c, root in self._hierarchy.roots.items()))
 
     def update(self, pod: str, container: str, resources: Resources) -> None:
         self._write(self._place(pod, container), settings(self._hierarchy.version, resources))

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from minikctl.runtime.interface import Resources
-from minikctl.runtime.limits.cgroups import CONTROLLERS, Hierarchy, delegate, remove_group, settings
+from minikctl.runtime.limits.cgroups import CONTROLLERS, JOINING, Hierarchy, delegate, remove_group, settings
 
 OFF = "MINIKCTL_CGROUPS"
 """`off`: do as if there were none."""
@@ -76,7 +76,7 @@ def works(hierarchy: Hierarchy) -> bool:
             path = hierarchy.roots[controller] / name / file
             if path.exists() or controller not in file:
                 path.write_text(content)
-        procs = [str(root / name / "cgroup.procs") for root in hierarchy.folders]
+        procs = [str(root / name / JOINING[hierarchy.version]) for root in hierarchy.folders]
         done = subprocess.run(["/bin/sh", "-c", _JOIN, "sh", *procs], capture_output=True, timeout=10, check=False)
         return done.returncode == 0
     except (OSError, subprocess.TimeoutExpired):

@@ -57,6 +57,9 @@ class Container:
     """Whether a process of the container has to begin the session of its terminal itself, because those outside of
     its PID namespace mean nothing to it."""
 
+    leaves_orphans = True
+    """Whether processes that detach themselves would belong to nobody: the shim is then made their parent."""
+
     def __init__(
         self,
         container_id: str,
@@ -127,6 +130,10 @@ class Container:
         """The same for a command that joins the container. Raises RuntimeFailure."""
         return list(argv), self.run.working_dir, self.environment
 
+    def open_terminal(self) -> tuple[int, int]:
+        """A pseudo-terminal for a command that joins the container: our end of it, and the command's. Raises OSError."""
+        return os.openpty()
+
     def joined(self, command: Sequence[str]) -> list[str]:
         """A command that starts outside of the container, with the container's limits."""
         groups = self.folder.groups()
@@ -145,7 +152,7 @@ class Container:
     def launch(self, presence: Path, now: datetime) -> None:
         """Start the shim, which starts the main process. Raises OSError."""
         global _become_subreaper
-        if _become_subreaper is None:
+        if _become_subreaper is None and self.leaves_orphans:
             _become_subreaper = proc.load_subreaper()
         self.folder.note_start(now)
         self._open_pipes()
@@ -163,7 +170,7 @@ class Container:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             umask=0o022,
-            preexec_fn=_become_subreaper,  # one system call, which takes no lock
+            preexec_fn=_become_subreaper if self.leaves_orphans else None,  # one system call, which takes no lock
         )
         self.state, self.started_at = RUNNING, now
         self._pidfd = os.pidfd_open(self._shim.pid)
@@ -279,8 +286,12 @@ class Container:
         assert ended is not None
         if self.limits is not None and self.limits.ran_out_of_memory(self.pod, self.id):
             self.folder.note_failure("OOMKilled")
-        self._set_exit(*ended)
+        self.explain(ended[0])
+        self._set_exit(*(self.folder.exit() or ended))
         self._finish()
+
+    def explain(self, code: int) -> None:
+        """Note what is known of this end beyond its exit code. The output is in the log."""
 
     def _clear(self) -> None:
         """Kill what is left of it: commands run in it, and all of it when the shim did not end by itself."""

@@ -46,6 +46,7 @@ class Launch:
     pause: int = 0
     """The process that has the namespaces of its pod, 0 when there is none."""
     share_processes: bool = False
+    """It has no PID namespace of its own."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class ContainerFolder:
         atomic_write(self.path / "failure.json", indented({"reason": reason, "message": message}))
 
     def note_groups(self, files: Sequence[Path]) -> None:
-        """What its processes have to join before they are its: `cgroup.procs` files."""
+        """What its processes have to join before they are its: files into which a process writes 0."""
         (self.path / "cgroups").write_text("".join(f"{f}\n" for f in files))
 
     def groups(self) -> list[str]:

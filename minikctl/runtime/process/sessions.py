@@ -84,7 +84,9 @@ class ExecSession:
         self._is_over = False
 
     def _on_terminal(self, container: Container, argv: Sequence[str]) -> None:
-        self._master, self._slave = os.openpty()  # the slave stays open: else the end would show before the beginning
+        self._master, self._slave = (
+            container.open_terminal()
+        )  # the slave stays open: else the end would show before the beginning
         if container.takes_terminal:
             command, working_dir, environment = container.exec_command([*TAKE_TERMINAL, *argv])
             standard = self._slave

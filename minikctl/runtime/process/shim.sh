@@ -25,6 +25,11 @@ fi
     if [ -e "$dir/cgroups" ]; then
         while read -r group; do echo 0 >"$group"; done <"$dir/cgroups"
     fi
+    if [ -e "$dir/bwrap.args" ]; then # sandboxed: what bubblewrap reads from descriptors, and where it writes
+        exec 9<"$dir/bwrap.args" 6>"$dir/bwrap.status"
+        [ ! -e "$dir/seccomp" ] || exec 8<"$dir/seccomp"
+        [ ! -e "$dir/processes" ] || exec 7<"$dir/processes"
+    fi
     read -r stat </proc/self/stat && echo "$stat" >"$dir/main"
     exec "$@" 3>&- 4>&-
 ) <"$input" >"$dir/stdout" 2>"$dir/stderr"

@@ -14,6 +14,8 @@ import termios
 
 CHUNK = 65536
 SANDBOXED = "bwrap.args"
+OPENED = ((9, SANDBOXED), (8, "seccomp"), (7, "processes"))
+STATUS = (6, "bwrap.status")
 
 
 def note(path, text):
@@ -57,6 +59,11 @@ def become(folder, slave, argv):
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.closerange(3, 256)
+    for number, name in OPENED:
+        if os.path.exists(f"{folder}/{name}"):
+            os.dup2(os.open(f"{folder}/{name}", os.O_RDONLY), number)
+    if os.path.exists(f"{folder}/{SANDBOXED}"):
+        os.dup2(os.open(f"{folder}/{STATUS[1]}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), STATUS[0])
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:

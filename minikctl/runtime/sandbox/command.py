@@ -23,7 +23,7 @@ FIRST_OPENED = 20
 
 
 PROCESSES_FD = 7
-"""The descriptor of the PID namespace that the containers of a pod share."""
+"""The descriptor of the PID namespace that a container shares, with its pod or with one other container."""
 
 CHANGING = ("SETGID", "SETPCAP", "SETUID")
 """The rights that becoming another user takes."""
@@ -35,6 +35,7 @@ class PodNamespaces:
 
     pause: int
     share_processes: bool = False
+    """Also with one other container only."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Box:
     seccomp: int = -1
     """The descriptor that has the system call filter; -1 for none."""
     security: Security = Security()
+    status: int = -1
+    """The descriptor that bubblewrap tells its progress to; -1 for none."""
     new_folder: str = ""
     """A folder to be made in the container when it starts."""
 
@@ -62,6 +65,7 @@ def arguments(box: Box) -> list[str]:
     """Everything between `bwrap` and `--`."""
     security = box.security
     words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
+    words += ["--json-status-fd", str(box.status)] if box.status >= 0 else []
     words += [w for name, value in box.env for w in ("--setenv", name, value)]
     words += _root(box)
     opened = descriptors(box.mounts)
@@ -150,12 +154,11 @@ def limited(security: Security, capabilities: Sequence[str], *, drop: bool) -> l
     `drop`: also take away the capabilities that are not in `capabilities` (the main process gets only those anyway).
     """
     words: list[str] = []
-    if os.geteuid() == 0:
-        if drop:
-            words += ["--bounding-set", ",".join(["-all", *(f"+{c.lower()}" for c in capabilities)]), "--inh-caps=-all"]
-        if security.user or security.group:
-            words += [f"--reuid={security.user or 0}", f"--regid={security.group or 0}"]
-            words += ["--groups=" + ",".join(map(str, security.groups))] if security.groups else ["--clear-groups"]
+    if drop:
+        words += ["--bounding-set", ",".join(["-all", *(f"+{c.lower()}" for c in capabilities)]), "--inh-caps=-all"]
+    if os.geteuid() == 0 and (security.user or security.group):
+        words += [f"--reuid={security.user or 0}", f"--regid={security.group or 0}"]
+        words += ["--groups=" + ",".join(map(str, security.groups))] if security.groups else ["--clear-groups"]
     if security.no_new_privileges:
         words += ["--no-new-privs"]
     return ["setpriv", *words, "--"] if words else []
@@ -178,10 +181,10 @@ def at_first(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *CHANGING)))
 
 
-def joining(pid: int, working_dir: str, *, network: bool) -> list[str]:
-    """The command that runs another one in the namespaces of the container whose main process is `pid`. `network`: the
-    pod has its own."""
+def joining(nsenter: str, pid: int, *, network: bool) -> list[str]:
+    """The command that runs another one in the namespaces of the container whose main process is `pid`, at its root
+    and with all rights there are in them. `network`: the pod has its own."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
     target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
     target += ["--net"] if network else []
-    return ["nsenter", *users, *target, f"--wd=/proc/{pid}/root{working_dir}", "--"]
+    return [nsenter, *users, *target, f"--wd=/proc/{pid}/root", "--"]

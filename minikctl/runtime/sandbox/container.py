@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import struct
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from minikctl.runtime.interface import RuntimeFailure
 from minikctl.runtime.oci.removal import IMAGE_FILE
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.container import MARK, TAKE_TERMINAL, Container
+from minikctl.runtime.process.container import MARK, OUTPUT_BYTES, TAKE_TERMINAL, Container, tail
 from minikctl.runtime.process.folder import Launch
 from minikctl.runtime.process.launch import python
 from minikctl.runtime.sandbox import beneath, bwrap, command, tools
 from minikctl.util.jsonio import JSONError, loads
 
-ARGUMENTS, FILTER, FILTER_FD = "bwrap.args", "seccomp", 8
+ARGUMENTS, FILTER, PROCESSES, STATUS = "bwrap.args", "seccomp", "processes", "bwrap.status"
+"""What the shim opens for bubblewrap. The arguments are in a file, as the environment is among them: it is nobody's
+business who lists processes. PROCESSES is a link to a PID namespace, STATUS what bubblewrap writes of its progress."""
+FILTER_FD, STATUS_FD = 8, 6
+FAILED = 1
+"""How bubblewrap and nsenter end when they fail; many a container's own program, too."""
 _SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-# The arguments are in a file, as the environment is among them: it is nobody's business who lists processes.
-_WITH_ARGUMENTS = """\
-exec 9<"$1/bwrap.args"
-[ ! -e "$1/seccomp" ] || exec 8<"$1/seccomp"
-[ -z "$2" ] || exec 7<"$2"
-shift 2
-exec "$@"
-"""
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
-_LOADER = "LD_"
-"""Variables that would change what happens on our side of the door."""
+_UNLOCK, _OPEN_PEER = 0x40045431, 0x5441
+"""TIOCSPTLCK and TIOCGPTPEER, see ioctl_tty(2)."""
+_HEEDED = (
+    "LD_",
+    "GLIBC_",
+    "MALLOC_",
+    "BASH",
+    "SHELLOPTS",
+    "ENV",
+    "IFS",
+    "PS4",
+    "LOCPATH",
+    "GCONV_PATH",
+    "NLSPATH",
+    "GETCONF_DIR",
+)
 
 
 class SandboxContainer(Container):
-    """See the module. The folder has `bwrap.args` and, for ordinary users, `seccomp`, made by the runtime."""
+    """See the module. The folder has ARGUMENTS and, for ordinary users, FILTER, made by the runtime."""
 
     takes_terminal = True
+    leaves_orphans = False
 
     def command(self) -> tuple[list[str], str, dict[str, str]]:
         security, pod = self.config.security, pod_of(self.run)
         rights = command.capabilities(security)
         limits = command.limited(security, rights, drop=command.at_first(security) != rights)
-        processes = f"/proc/{pod.pause}/ns/pid" if pod is not None and pod.share_processes else ""
         parts = [python(), "-I", "-S", beneath.__file__, str(self.folder.path)]
         opening = parts if any(m.beneath for m in self.config.mounts) else []
         entering = command.entering(pod) if pod is not None else []
-        box = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
-        start = ["/bin/sh", "-c", _WITH_ARGUMENTS, "sh", str(self.folder.path), processes, *box]
+        start = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
         terminal = TAKE_TERMINAL if self.config.tty else ()
-        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
+        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in tools.words(words)]
         return (
             [*start, *first, *self.run.argv],
             str(self.folder.path),
@@ -64,21 +75,22 @@ class SandboxContainer(Container):
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=not security.privileged)
         env = dict(self.run.env)
-        awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
+        awkward = [f"{k}={env.pop(k)}" for k in list(env) if is_heeded(k)]
+        join = command.joining(bwrap.nsenter(), main.pid, network=self.run.pause != 0)
+        entering = ["env", f"--chdir={self.run.working_dir}"]  # a link there leads on in the container, not on the host
         setting = ["env", *awkward] if awkward else []
-        join = command.joining(main.pid, self.run.working_dir, network=self.run.pause != 0)
-        limits, setting = self._in_image(limits), self._in_image(setting)
-        return [*join, *limits, *setting, *argv], str(self.folder.path), env
+        first = [w for words in (entering, limits, setting) for w in tools.words(words)]
+        return [*join, *first, *argv], str(self.folder.path), env
 
-    @cached_property
-    def image(self) -> Mapping[str, Any] | None:
-        """What IMAGE_FILE says; None for a container of an emulated image."""
-        return image_of(self.folder.path)
-
-    def _in_image(self, words: Sequence[str]) -> list[str]:
-        """A command of ours at the beginning of what runs in the container."""
-        has_own = self.image is not None and not self.image["hostTools"]
-        return tools.words(words) if has_own else list(words)
+    def open_terminal(self) -> tuple[int, int]:
+        """One of the container's own, so that it has a name there; else one of the host's, which works without."""
+        main = self.main_process()
+        try:
+            if main is None:
+                return os.openpty()
+            return _terminal_of(main.pid, self.config.security.user or 0)
+        except OSError:
+            return os.openpty()
 
     def hears(self, main: proc.Process, number: int) -> bool:
         """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
@@ -86,6 +98,20 @@ class SandboxContainer(Container):
         if self.run.share_processes:
             return True
         return proc.catches(main.pid, number) or proc.age(main) > TIME_FOR_HANDLERS
+
+    def explain(self, code: int) -> None:
+        """bubblewrap tells the exit code of what it ran: when it does not, nothing ran, and the failure is its own."""
+        if code != FAILED or self.folder.failure()[0]:
+            return
+        try:
+            status = (self.folder.path / STATUS).read_bytes()
+        except OSError:
+            return
+        if b'"exit-code"' not in status:
+            said = tail(self.log.path, OUTPUT_BYTES).decode("utf-8", "replace").splitlines() or [""]
+            why = said[-1].split(" ", 3)[-1] or "the namespaces of its pod are gone"
+            message = f"failed to create task: unable to start container process: {why}"
+            self.folder.note_exit(128, "StartError", message)
 
     def main_process(self) -> proc.Process | None:
         """The first process in the container's PID namespace: bubblewrap's only child, once it is no longer bubblewrap."""
@@ -99,6 +125,11 @@ class SandboxContainer(Container):
         return None
 
 
+def is_heeded(variable: str) -> bool:
+    """Whether a variable would change what a program does on our side of the door, or what its loader does."""
+    return variable.startswith(_HEEDED)
+
+
 def pod_of(run: Launch) -> command.PodNamespaces | None:
     """The namespaces of the container's pod, if it has any."""
     return command.PodNamespaces(run.pause, run.share_processes) if run.pause else None
@@ -109,6 +140,20 @@ def image_of(folder: Path) -> Mapping[str, Any] | None:
         return loads((folder / IMAGE_FILE).read_bytes())  # type: ignore[no-any-return]
     except (OSError, JSONError):
         return None
+
+
+def _terminal_of(pid: int, user: int) -> tuple[int, int]:
+    """A new pseudo-terminal among those of a process' /dev/pts. Raises OSError."""
+    master = os.open(f"/proc/{pid}/root/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.ioctl(master, _UNLOCK, struct.pack("i", 0))
+        slave = fcntl.ioctl(master, _OPEN_PEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        if os.geteuid() == 0:
+            os.fchown(slave, user, -1)
+        return master, slave
+    except BaseException:
+        os.close(master)
+        raise
 
 
 def _children(pid: int) -> list[int]:

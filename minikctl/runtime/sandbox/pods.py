@@ -100,6 +100,7 @@ class PodNetwork:
         try:
             self._watch(sandbox.id, self._network.add_pod(wanted))
         except OSError as e:
+            self.end(sandbox.id)  # it may have been made in spite of all
             raise RuntimeFailure(f'failed to setup network for sandbox "{sandbox.id}": {e.strerror}') from None
 
     def adopt(self, sandbox_id: str) -> bool:

@@ -25,6 +25,7 @@ from minikctl.runtime.interface import (
     ContainerConfig,
     ImageStatus,
     Notify,
+    RuntimeFailure,
     SandboxConfig,
     SandboxStatus,
 )
@@ -46,7 +47,15 @@ from minikctl.runtime.process.launch import (
 )
 from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import beneath, command, seccomp, tools, tree
-from minikctl.runtime.sandbox.container import ARGUMENTS, FILTER, FILTER_FD, SandboxContainer, image_of
+from minikctl.runtime.sandbox.container import (
+    ARGUMENTS,
+    FILTER,
+    FILTER_FD,
+    PROCESSES,
+    STATUS_FD,
+    SandboxContainer,
+    image_of,
+)
 from minikctl.runtime.sandbox.pods import PodNetwork
 from minikctl.util.clock import Clock
 from minikctl.util.files import atomic_write
@@ -152,11 +161,20 @@ class SandboxRuntime(ProcessRuntime):
             return super().dial(sandbox_id, host, port, timeout)
         return self._network.dial(self._sandbox(sandbox_id), host, port, timeout)
 
-    def _pod(self, sandbox: SandboxStatus) -> command.PodNamespaces | None:
+    def _pod(self, sandbox: SandboxStatus, target: str) -> command.PodNamespaces | None:
         """Raises RuntimeFailure when it is lost."""
         if self._network is None:
             return None
-        return command.PodNamespaces(self._network.pause(sandbox.id), sandbox.share_processes)
+        return command.PodNamespaces(self._network.pause(sandbox.id), sandbox.share_processes or bool(target))
+
+    def _main_of(self, sandbox: SandboxStatus, name: str) -> int:
+        """The pid of a container's main process. Raises RuntimeFailure."""
+        for container in self._of_sandbox(sandbox.id):
+            if container.config.name == name and container.state == RUNNING:
+                container.wait_for_main()
+                if (main := container.main_process()) is not None:
+                    return main.pid
+        raise RuntimeFailure(f"unable to find target container {name}")
 
     # ------------------------------------------------------------------ containers
 
@@ -171,7 +189,7 @@ class SandboxRuntime(ProcessRuntime):
         layout, image, status, home = self._image(folder, config)
         tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
-        pod, ip = self._pod(sandbox), self._host_ip if sandbox.host_network else sandbox.ip
+        pod, ip = self._pod(sandbox, config.target), self._host_ip if sandbox.host_network else sandbox.ip
         env = environment(config, image, sandbox, "" if pod else ip, home)
         working_dir = layout.destination(config.working_dir or image.working_dir)
         is_new = tree.Finder(layout, config.mounts).find(working_dir) is None
@@ -186,7 +204,7 @@ class SandboxRuntime(ProcessRuntime):
             name,
             status.ref,
             pod.pause if pod else 0,
-            sandbox.share_processes and pod is not None,
+            pod is not None and pod.share_processes,
         )
         blind = b"" if os.geteuid() == 0 else seccomp.program()
         box = command.Box(
@@ -195,17 +213,23 @@ class SandboxRuntime(ProcessRuntime):
             working_dir,
             run.env,
             config.mounts,
-            visible() if layout.host_tools else ((str(tools.make(self._tools)), tools.PLACE),),
+            (*(visible() if layout.host_tools else ()), (str(tools.make(self._tools)), tools.PLACE)),
             pod,
             str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,
             config.security,
+            STATUS_FD,
             working_dir if is_new and layout.image is not None else "",
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)
         if parts := command.beneath(config.mounts):
             (folder.path / beneath.PLACE).write_bytes(parts)
+        if run.share_processes:
+            owner = (
+                self._main_of(sandbox, config.target) if config.target and not sandbox.share_processes else run.pause
+            )
+            (folder.path / PROCESSES).symlink_to(f"/proc/{owner}/ns/pid")
         (folder.path / ARGUMENTS).touch(mode=0o600)
         (folder.path / ARGUMENTS).write_bytes(b"".join(os.fsencode(w) + b"\0" for w in command.arguments(box)))
         return run

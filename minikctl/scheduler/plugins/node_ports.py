@@ -1,14 +1,10 @@
 """NodePorts: a port of the node's own address belongs to one pod."""
 
+from minikctl.api.scheduling import collide, host_ports
 from minikctl.scheduler.framework import SKIP, Change, ClusterEvent, CycleState, Maybe, Plugin, unschedulable
-from minikctl.scheduler.node_info import HostPort, NodeInfo, PodInfo, host_ports
+from minikctl.scheduler.node_info import NodeInfo, PodInfo
 
 REJECTED = unschedulable("node(s) didn't have free ports for the requested pod ports")
-
-
-def collide(a: HostPort, b: HostPort) -> bool:
-    """True when both cannot be open at once; 0.0.0.0 stands for every address."""
-    return a[1:] == b[1:] and (a[0] == b[0] or "0.0.0.0" in (a[0], b[0]))
 
 
 def pre_filter(_cycle: CycleState, pod: PodInfo) -> Maybe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -206,14 +207,94 @@ def test_what_leads_outside(words: str) -> None:
 
 
 def test_a_default_backend_takes_what_no_rule_wants() -> None:
-    facts = Facts(
-        services=FACTS.services,
-        slices=FACTS.slices,
-        pods=FACTS.pods,
-        namespaces=NAMESPACES,
-        ingresses=[ingress("all", "", default="web")],
+    assert way("http://anything.example/x", facts=with_ingresses(ingress("all", "", default="web"))).reachable
+
+
+def with_ingresses(*ingresses: Obj) -> Facts:
+    return replace(FACTS, ingresses=list(ingresses))
+
+
+def noted(given: Obj, port: int = 80, secure: int = 443, **notes: str) -> Obj:
+    """With annotations of ingress-nginx's (`_` for `-`), and served at ports."""
+    annotations = {f"nginx.ingress.kubernetes.io/{k.replace('_', '-')}": v for k, v in notes.items()}
+    odd = [{"port": port, "protocol": "TCP"}, {"port": secure, "protocol": "TCP"}] if port != 80 else []
+    status = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1", **({"ports": odd} if odd else {})}]}}
+    return {**given, "metadata": {**given["metadata"], "annotations": annotations}, "status": status}
+
+
+WEB = ("/", "Prefix", "web", 80)
+PATTERN = ("/shop(/|$)(.*)", "ImplementationSpecific", "web", 80)
+TLS = [{"hosts": ["shop.example"], "secretName": "pair"}]
+
+
+@pytest.mark.parametrize(
+    ("ingresses", "words", "expected"),
+    [
+        ([ingress("i", "shop.example", WEB)], "http://shop.example/", "(it has no address yet"),
+        ([noted(ingress("i", "shop.example", WEB))], "http://shop.example/", "(at http://127.0.0.1)"),
+        ([noted(ingress("i", "shop.example", WEB), 8080)], "http://shop.example/", "(at http://127.0.0.1:8080)"),
+        ([noted(ingress("i", "shop.example", WEB), 8080)], "http://shop.example:8080/", "(at http://127.0.0.1:8080)"),
+        ([noted(ingress("i", "", WEB), 8080)], "http://127.0.0.1:8080/", "Prefix / of all hosts"),
+        (
+            [noted(ingress("i", "shop.example", PATTERN), rewrite_target="/$2")],
+            "http://shop.example/shop/cart/1",
+            "ImplementationSpecific /shop(/|$)(.*) of shop.example, asked of the pod as /cart/1",
+        ),
+        ([noted(ingress("i", "shop.example", WEB), server_alias="b.example")], "http://b.example/", "of b.example"),
+        (
+            [noted(ingress("i", "shop.example", WEB, tls=TLS), 8080, 8443)],
+            "http://shop.example/",
+            "(at http://127.0.0.1:8080; plain HTTP is sent to https first)",
+        ),
+        (
+            [noted(ingress("i", "shop.example", WEB, tls=TLS), 8080, 8443)],
+            "https://shop.example/",
+            "(at https://127.0.0.1:8443)",
+        ),
+        (
+            [
+                noted(ingress("i", "shop.example", WEB)),
+                noted(ingress("c", "shop.example", ("/", "Prefix", "db", 80)), canary="true", canary_weight="20"),
+            ],
+            "http://shop.example/",
+            "Ingress default/i  Prefix / of shop.example  "
+            "(at http://127.0.0.1; canary default/c takes 20 of 100 requests)",
+        ),
+        (
+            [
+                noted(ingress("c", "shop.example", WEB), canary="true", canary_by_header="X-New"),
+                noted(ingress("i", "shop.example", WEB)),
+            ],
+            "http://shop.example/",
+            "canary default/c takes those with header X-New: always",
+        ),
+        (
+            [ingress("theirs", "shop.example", WEB, ingressClassName="nobody"), ingress("i", "shop.example", WEB)],
+            "http://shop.example/",
+            "Ingress default/i",
+        ),
+    ],
+)
+def test_what_an_ingress_does(ingresses: list[Obj], words: str, expected: str) -> None:
+    found = way(words, facts=with_ingresses(*ingresses))
+    assert (found.reason, found.message) == ("", "")
+    assert expected in "\n".join(draw(found, ASCII))
+
+
+def test_a_port_where_no_ingress_is() -> None:
+    facts = with_ingresses(noted(ingress("i", "shop.example", WEB), 8080))
+    found = way("http://shop.example:9999/", facts=facts)
+    assert (found.reason, found.message) == (
+        "PortNotServed",
+        "Ingresses are served at port 8080 (http), not at 9999",
     )
-    assert way("http://anything.example/x", facts=facts).reachable
+
+
+def test_policies_do_not_hold_the_ingress_back() -> None:
+    facts = with_ingresses(noted(ingress("i", "shop.example", ("/", "Prefix", "guarded", 80))))
+    found = way("http://shop.example/", CLIENT, facts)
+    assert found.reachable
+    assert "default/only-friends does not hold the ingress back" in "\n".join(draw(found, ASCII))
 
 
 @pytest.mark.parametrize(

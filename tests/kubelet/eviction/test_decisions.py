@@ -84,7 +84,7 @@ def test_the_order_of_pods() -> None:
         pod("best-effort"),
     ]
     static = pod("static")
-    static["metadata"]["annotations"] = {decisions.CONFIG_SOURCE: "file"}
+    static["metadata"]["annotations"] = {"kubernetes.io/config.source": "file"}
     memory = {"guaranteed": 90, "modest": 50, "greedy": 100, "greedier": 200, "important": 900, "best-effort": 20}
     use = {name: Use(memory=amount * MIB) for name, amount in memory.items()}
     order = [p["metadata"]["name"] for p in decisions.ranked([*pods, static], use, decisions.MEMORY)]
@@ -145,4 +145,4 @@ def test_who_is_let_in(conditions: set[str], of: Obj, refused: bool) -> None:
 
 def test_how_a_refusal_reads() -> None:
     text = decisions.refusal(pod("a"), frozenset({"MemoryPressure", "DiskPressure"}))
-    assert text == "Pod was rejected: The node had condition: [DiskPressure MemoryPressure]. "
+    assert text == "The node had condition: [DiskPressure MemoryPressure]. "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.runtime.interface import LOCALHOST, NOT_READY, READY, SandboxConfig, Security
+from minikctl.runtime.interface import LOCALHOST, NOT_READY, READY, RuntimeFailure, SandboxConfig, Security
 from minikctl.runtime.network.addresses import node_address
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.sandbox import bwrap
@@ -131,6 +131,30 @@ def test_shared_processes_of_an_ordinary_user(node: Node) -> None:
         as_ordinary_user(own, in_a_node(own, check_shared_processes, network=True))
 
 
+def check_target(node: Node) -> None:
+    """As `kubectl debug --target` wants it: the processes of one container and, through them, its files."""
+    pod(node, "targeted")
+    node.run("sh", "-c", "echo secret >/tmp/mine; exec sleep 101", name="app")
+    app = node.run("sleep", "102", name="other")
+    node.main(app)
+    script = "until cat /proc/1/root/tmp/mine; do sleep 0.01; done 2>/dev/null; tr '\\0' ' ' </proc/1/cmdline"
+    assert said(node, f"{script}; echo; grep -l 10[2] /proc/[0-9]*/cmdline", name="debug", target="app") == [
+        "secret",
+        "sleep 101 ",
+    ]
+    with pytest.raises(RuntimeFailure, match="unable to find target container none"):
+        node.run("true", name="lost", target="none")
+
+
+def test_a_target(node: Node) -> None:
+    check_target(node)
+
+
+def test_a_target_of_an_ordinary_user(node: Node) -> None:
+    with open_folder() as folder:
+        as_ordinary_user(folder, in_a_node(folder, check_target, network=True))
+
+
 def test_on_the_nodes_network(node: Node) -> None:
     pod(node, "daemon", host_network=True)
     server = node.run("python3", "-c", LISTEN.format(node_address(1), 80), image="python")
@@ -180,6 +204,15 @@ def test_a_pod_that_was_lost_while_no_agent_ran(node: Node, network: ClusterNetw
     assert later.sandbox is not None and later.sandbox.state == NOT_READY
     assert later.ended(container).exit_code == 137
     later.runtime.stop()
+
+
+def test_a_pod_that_is_lost_while_a_container_starts(node: Node, network: ClusterNetwork) -> None:
+    container = node.run("true", start=False)
+    assert node.sandbox is not None
+    os.kill(network.pods()[node.sandbox.id], signal.SIGKILL)
+    node.runtime.start_container(container)
+    ended = node.ended(container)
+    assert (ended.exit_code, ended.reason) in ((128, "StartError"), (137, "Error")), ended
 
 
 def test_nothing_is_left_of_a_removed_pod(node: Node, network: ClusterNetwork) -> None:

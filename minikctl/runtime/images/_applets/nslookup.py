@@ -37,23 +37,25 @@ def main(argv):
     if not words or any(k not in dns.TYPES for k in kinds):
         sys.exit("Usage: nslookup [-type=TYPE] HOST [DNS_SERVER]")
     config = dns.Config()
-    server = words[1] if len(words) > 1 else (config.servers or ["127.0.0.1"])[0]
-    if not is_address(server):
-        server = next(
-            (r.data for n in config.candidates(server) for r in dns.ask(n, "A", config.servers[0]).answers), server
-        )
+    servers = words[1:2] or config.servers or ["127.0.0.1"]
+    if not is_address(servers[0]):
+        found = (r.data for n in config.candidates(servers[0]) for r in dns.ask(n, "A", config.servers[0]).answers)
+        servers = [next(found, servers[0])]
     style = flavour()
-    try:
-        found = look_up(words[0], kinds, server, config)
-    except (TimeoutError, ConnectionError, OSError):
-        if style == "old":
-            say_server(server, style)
-            sys.exit(f"nslookup: can't resolve '{words[0]}'")
-        sys.exit(";; connection timed out; no servers could be reached")
-    except ValueError as e:
-        sys.exit(f"nslookup: {e}")
-    say_server(server, style)
-    show(words[0], found, style, server)
+    for server in servers:
+        try:
+            found = look_up(words[0], kinds, server, config)
+        except OSError:
+            continue
+        except ValueError as e:
+            sys.exit(f"nslookup: {e}")
+        say_server(server, style)
+        show(words[0], found, style, server)
+        return
+    if style == "old":
+        say_server(servers[0], style)
+        sys.exit(f"nslookup: can't resolve '{words[0]}'")
+    sys.exit(";; connection timed out; no servers could be reached")
 
 
 def look_up(name, kinds, server, config):

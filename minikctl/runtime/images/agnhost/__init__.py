@@ -6,6 +6,7 @@ What is here and how it answers: Kubernetes' test/images/agnhost. SCTP, audit-pr
 from pathlib import Path
 
 from minikctl.runtime.images import MIB, Image, Program
+from minikctl.runtime.images._applets import programs
 
 IMAGES = (
     Image(
@@ -20,6 +21,7 @@ IMAGES = (
         cmd=("pause",),
         ports=(8080,),
         programs={
+            **programs(),
             "/agnhost": Program(script=Path(__file__).with_name("server.py")),
             "/agnhost-2": Program(script=Path(__file__).with_name("second.py")),
         },
