@@ -80,6 +80,10 @@ def mounts(spec: Obj, found: Mapping[str, Mounted], env: Mapping[str, str]) -> t
         mounted = found.get(mount["name"])
         if mounted is None:
             raise ConfigError(f'cannot find volume "{mount["name"]}" to mount into container "{spec["name"]}"')
+        mode = mount.get("mountPropagation")
+        if mode not in (None, "None"):
+            text = f'mountPropagation {mode} of volume "{mount["name"]}" is not supported here: mounts are not shared'
+            raise ConfigError(f"{text} between containers and the machine")
         path = _sub_path(spec, mount, mounted, env)
         read_only = mounted.read_only or bool(mount.get("readOnly"))
         within = "" if path == mounted.path else os.path.realpath(mounted.path)

@@ -38,8 +38,15 @@ class Plane:
     def __init__(self, root: Path, clock: FakeClock, identity: str):
         self.root, self.clock, self.identity = root, clock, identity
         candidate = LocalClient.on_files(root, actor="kube-controller-manager", clock=clock)
+        self.candidate = candidate
         self.elector = LeaderElector(candidate, "kube-controller-manager", identity, Timing(), clock=clock)
         self.client: LocalClient | None = None
+
+    def close(self) -> None:
+        if self.client is not None:
+            self.informers.stop()
+            self.client.close()
+        self.candidate.close()
 
     def stand(self) -> bool:
         return self.elector.try_acquire_or_renew()
@@ -79,6 +86,7 @@ def test_no_pod_is_made_twice_through_twenty_hand_overs(tmp_path: Path, caplog: 
     leader.lead()
     leader.work()
     old: list[Plane] = []
+    every = [*planes]
     for turn in range(HAND_OVERS):
         assert not any(p.stand() for p in planes if p is not leader)
         pods = cluster.client.list("pods", "default")["items"]
@@ -101,7 +109,10 @@ def test_no_pod_is_made_twice_through_twenty_hand_overs(tmp_path: Path, caplog: 
         planes = [
             Plane(cluster.root, clock, f"plane-{turn + 1}-{i}") if p is leader else p for i, p in enumerate(planes)
         ]
+        every += [p for p in planes if p not in every]
         leader = follower
+    for plane in every:
+        plane.close()
     records = [r for f in sorted((cluster.root / "journal").glob("*.jsonl")) for r in read_records(f)]
     at_once, most = 0, 0
     for record in records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from minikctl.controllers.metrics_registration import METRICS_API
 from minikctl.controllers.replica_set import ReplicaSetController
 from tests.controllers.conftest import MakePlane
 from tests.controllers.objects import NOW, ago, deployment
+from tests.support import adapter
 from tests.support.control_plane import ControlPlane
 
 HPA = "horizontalpodautoscalers.autoscaling"
@@ -415,3 +417,121 @@ def test_container_metrics(plane: ControlPlane, use: SetUse) -> None:
     assert size(plane) == 4
     text = (condition(get(plane), "ScalingActive") or {})["message"]
     assert text.endswith("from cpu container resource utilization (percentage of request)")
+
+
+# ---------------------------------------------------------------------- adapters
+
+HITS = {"name": "hits"}
+QUEUE = {"name": "queue", "selector": {"matchLabels": {"of": "work"}}}
+WEB = {"apiVersion": "v1", "kind": "Service", "name": "web"}
+UNABLE = "the HPA was unable to compute the replica count: "
+
+
+def adapted(kind: str, target: Obj) -> Obj:
+    match kind:
+        case "Pods":
+            return {"type": kind, "pods": {"metric": HITS, "target": {"type": "AverageValue", **target}}}
+        case "Object":
+            return {"type": kind, "object": {"metric": HITS, "describedObject": WEB, "target": target}}
+    return {"type": kind, "external": {"metric": QUEUE, "target": target}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "why_not", "in_full"),
+    [
+        (
+            "Pods",
+            "unable to get metric hits: unable to fetch metrics from custom metrics API: "
+            "no custom metrics API (custom.metrics.k8s.io) registered",
+            "failed to get pods metric value: ",
+        ),
+        (
+            "Object",
+            "unable to get metric hits: Service on default web/unable to fetch metrics from custom metrics API: "
+            "no custom metrics API (custom.metrics.k8s.io) registered",
+            "failed to get object metric value: ",
+        ),
+        (
+            "External",
+            "unable to get external metric default/queue/&LabelSelector{MatchLabels:map[string]string{of: work,},"
+            "MatchExpressions:[]LabelSelectorRequirement{},}: unable to fetch metrics from external metrics API: "
+            "the server could not find the requested resource (get queue.external.metrics.k8s.io)",
+            "failed to get queue external metric value: failed to get queue external metric: ",
+        ),
+    ],
+)
+def test_without_adapters(plane: ControlPlane, use: SetUse, kind: str, why_not: str, in_full: str) -> None:
+    start(plane, 2, metrics=[adapted(kind, {"type": "AverageValue", "averageValue": "10"})])
+    assert size(plane) == 2
+    found = condition(get(plane), "ScalingActive") or {}
+    assert (found["status"], found["reason"]) == ("False", f"FailedGet{kind}Metric")
+    assert found["message"] == UNABLE + why_not
+    told = {e["reason"]: e["message"] for e in plane.cluster.client.list("events", "default")["items"]}
+    first = f"invalid metrics (1 invalid out of 1), first error is: {in_full}{why_not}"
+    assert told["FailedComputeMetricsReplicas"] == first
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "values", "found", "current", "asked"),
+    [
+        (
+            "Pods",
+            {"averageValue": "10"},
+            ["15", "20"],
+            4,
+            {"averageValue": "17500m"},
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/pods/*/hits?labelSelector=app%3Dweb",
+        ),
+        (
+            "Object",
+            {"type": "Value", "value": "100"},
+            ["160"],
+            4,
+            {"value": "160"},
+            "/apis/custom.metrics.k8s.io/v1beta2/namespaces/default/services/web/hits",
+        ),
+        ("Object", {"type": "AverageValue", "averageValue": "100"}, ["301"], 4, {"averageValue": "150500m"}, None),
+        (
+            "External",
+            {"type": "AverageValue", "averageValue": "10"},
+            ["30", "1500m"],
+            4,
+            {"averageValue": "15750m"},
+            "/apis/external.metrics.k8s.io/v1beta1/namespaces/default/queue?labelSelector=of%3Dwork",
+        ),
+        ("External", {"type": "Value", "value": "10"}, ["10500m"], 2, {"value": "10500m"}, None),
+    ],
+)
+def test_metrics_of_adapters(
+    plane: ControlPlane,
+    use: SetUse,
+    tmp_path: Path,
+    kind: str,
+    target: Obj,
+    values: list[str],
+    found: int,
+    current: Obj,
+    asked: str | None,
+) -> None:
+    def answer(_path: str) -> Any:
+        pods = [p["metadata"]["name"] for p in plane.cluster.client.list("pods", "default")["items"]]
+        stamp = timestamp(plane.clock.now())
+        items = [
+            {"describedObject": {"kind": "Pod", "name": pods[i]}, "timestamp": stamp, "value": v}
+            for i, v in enumerate(values)
+        ]
+        return {"items": items}
+
+    (tmp_path / "adapter").mkdir()
+    with adapter.serving(tmp_path / "adapter", answer) as made:
+        adapter.lead_to(plane.cluster, made)
+        more = {"caBundle": made.ca_bundle}
+        services = [("custom", "v1beta1", 100), ("custom", "v1beta2", 200), ("external", "v1beta1", 100)]
+        for api, version, priority in services:
+            whole = adapter.api_service(f"{api}.metrics.k8s.io", version, versionPriority=priority, **more)
+            plane.cluster.client.create("apiservices", whole)
+        start(plane, 2, metrics=[adapted(kind, target)])
+    assert size(plane) == found
+    assert get(plane)["status"]["currentMetrics"][0][kind.lower()]["current"] == current
+    assert why(plane, "ScalingActive") == ("True", "ValidMetricFound")
+    assert asked is None or made.seen[0][0] == asked

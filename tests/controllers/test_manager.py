@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def test_the_bounds_of_a_rolling_update_hold_at_every_version(
         client.patch("deployments.apps", "web", change, "default")
         assert wait_until(rolled_out, 30)
     pods: dict[str, Obj] = {}
-    for record in Watch(live.store, 0, ("pods/default",)).poll():
+    with closing(Watch(live.store, 0, ("pods/default",))) as watch:
+        records = watch.poll()
+    for record in records:
         pods.pop(record.key, None)
         if record.type != "DELETED":
             pods[record.key] = record.object

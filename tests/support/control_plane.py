@@ -49,6 +49,8 @@ class ControlPlane:
     ):
         assert isinstance(cluster.clock, FakeClock)
         self.cluster, self.clock, self.kubelet = cluster, cluster.clock, kubelet
+        if (before := cluster.client._hub._hub) is not None:
+            before.stop()
         self.hub = PumpedHub(cluster.api)
         cluster.client._hub._hub = self.hub
         self.informers = InformerFactory(cluster.client)

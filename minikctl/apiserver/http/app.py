@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from minikctl.api.errors import ApiError, method_not_allowed, no_such_resource
 from minikctl.api.kind import Kind
+from minikctl.api.meta import Obj
 from minikctl.apiserver.cache import WatchCache
 from minikctl.apiserver.http import discovery, negotiation, routing
 from minikctl.apiserver.http.messages import (
@@ -113,7 +114,9 @@ class Application:
         if target is None:
             return await self._other(request)
         self.access.authorize(request.user, target)
-        kind = self._kind(target)
+        kind = self.api.resources.by_path(target.group, target.version, target.resource)
+        if kind is None:
+            return await self._aggregated(request, target.group, target.version)
         if target.subresource and target.subresource not in kind.subresources:
             raise no_such_resource()
         if not target.subresource and target.verb not in kind.verbs:
@@ -135,11 +138,14 @@ class Application:
         if self.api.registry.find(kind.stored, target.namespace, target.name) is None:
             self.access.authorize(request.user, replace(target, verb="create"))
 
-    def _kind(self, target: Target) -> Kind:
-        kind = self.api.resources.by_path(target.group, target.version, target.resource)
-        if kind is None:
+    async def _aggregated(self, request: Request, group: str, version: str) -> Response:
+        """A Service may serve what is not served here."""
+        from minikctl.apiserver.http.streaming import aggregation
+
+        service = aggregation.behind(self.api, group, version)
+        if service is None:
             raise no_such_resource()
-        return kind
+        return await aggregation.serve(self.api, service, request)
 
     async def _send(self, request: Request, response: Response, receive: Any, send: Send) -> None:
         await send({"type": "http.response.start", "status": response.status, "headers": _headers(request, response)})
@@ -179,7 +185,13 @@ class Application:
             from minikctl.apiserver.http import issuer
 
             return issuer.serve(self.api, request, path, self.address)
-        return self._discovery(request, path)
+        try:
+            return self._discovery(request, path)
+        except ApiError as e:
+            parts = path.strip("/").split("/")
+            if e.code != 404 or parts[0] != "apis" or len(parts) != 3:
+                raise
+            return await self._aggregated(request, parts[1], parts[2])
 
     def _discovery(self, request: Request, path: str) -> Response:
         kinds = self.api.resources.all()
@@ -196,13 +208,18 @@ class Application:
         if parts[0] == "api" and len(parts) == 2:
             document = discovery.resource_list(kinds, "", parts[1])
         elif parts[0] == "apis" and len(parts) == 2:
-            document = discovery.group_document(kinds, parts[1])
+            document = discovery.group_document(kinds, parts[1]) or self._served_elsewhere(parts[1])
         elif parts[0] == "apis" and len(parts) == 3:
             document = discovery.resource_list(kinds, parts[1], parts[2])
         if document is None:
             raise no_such_resource()
         negotiation.accept(request.headers.get("accept", ""), shapes=False)
         return json_response(request, document)
+
+    def _served_elsewhere(self, group: str) -> Obj | None:
+        from minikctl.apiserver.http.streaming import aggregation
+
+        return aggregation.group_document(self.api, group)
 
     def _paths(self) -> list[str]:
         groups = {(k.group, k.version) for k in self.api.resources.all()}

@@ -12,10 +12,14 @@ from minikctl.api.selectors import SelectorError, parse_label_selector
 from minikctl.controllers.base import Controller
 from minikctl.controllers.horizontal_pod_autoscaler import behavior, metrics
 from minikctl.controllers.horizontal_pod_autoscaler.behavior import Memory, Why
+from minikctl.controllers.horizontal_pod_autoscaler.custom import EXTERNAL
 from minikctl.controllers.horizontal_pod_autoscaler.metrics import Found, Situation
 from minikctl.controllers.horizontal_pod_autoscaler.replicas import Unknown
+from minikctl.util.jsonio import JSONError, loads
 
 PERIOD_SECONDS = 15.0
+Failure = tuple[str, str, str]
+"""Why a metric is unknown: reason, message, and the message with what was tried."""
 ABLE, ACTIVE, LIMITED = "AbleToScale", "ScalingActive", "ScalingLimited"
 
 
@@ -109,7 +113,7 @@ class HorizontalPodAutoscalerController(Controller):
             turn.set(ACTIVE, "False", ("InvalidSelector", str(e)))
             return None
         results: list[Found] = []
-        failures: list[tuple[str, str]] = []
+        failures: list[Failure] = []
         shown: Objects = []
         for metric in turn.hpa["spec"].get("metrics") or []:
             try:
@@ -117,7 +121,7 @@ class HorizontalPodAutoscalerController(Controller):
                 shown.append(results[-1].status)
             except Unknown as e:
                 shown.append({"type": ""})  # keeps the others in their places
-                failures.append((metrics.failure_reason(metric), str(e)))
+                failures.append((metrics.failure_reason(metric), str(e), metrics.in_full(metric, e)))
                 self.recorder.warning(turn.hpa, failures[-1][0], str(e))
         turn.show(shown)
         highest = max(results, key=lambda r: r.replicas, default=None)
@@ -128,10 +132,11 @@ class HorizontalPodAutoscalerController(Controller):
         turn.set(ACTIVE, "True", ("ValidMetricFound", text))
         return highest.replicas, highest.title
 
-    def _tell_unknown(self, turn: _Turn, failures: list[tuple[str, str]], count: int) -> None:
-        reason, message = failures[0] if failures else ("InvalidMetricSourceType", "no metrics are given")
+    def _tell_unknown(self, turn: _Turn, failures: list[Failure], count: int) -> None:
+        nothing = ("InvalidMetricSourceType", "no metrics are given", "no metrics are given")
+        reason, message, full = failures[0] if failures else nothing
         turn.set(ACTIVE, "False", (reason, f"the HPA was unable to compute the replica count: {message}"))
-        text = f"invalid metrics ({len(failures)} invalid out of {count}), first error is: {message}"
+        text = f"invalid metrics ({len(failures)} invalid out of {count}), first error is: {full}"
         self.recorder.warning(turn.hpa, "FailedComputeMetricsReplicas", text)
 
     def _situation(self, hpa: Obj, scale: Obj, current: int) -> Situation:
@@ -151,7 +156,46 @@ class HorizontalPodAutoscalerController(Controller):
             return answers[0]
 
         members = self.pods.list(namespace(hpa), selector)
-        return Situation(members, ask, current, behavior.tolerances(hpa), self.clock.now())
+        return Situation(
+            members,
+            ask,
+            current,
+            behavior.tolerances(hpa),
+            self.clock.now(),
+            namespace(hpa),
+            text,
+            int(scale.get("status", {}).get("replicas") or 0),
+            self._fetch,
+            self._resource,
+        )
+
+    def _fetch(self, group: str, path: str) -> Objects:
+        """The items at a path of an adapter's API. Raises Unknown."""
+        api = group.partition(".")[0]
+        services = self.client.list("apiservices")["items"]
+        mine = [s["spec"] for s in services if s["spec"].get("group") == group]
+        if not mine:
+            why = f"no {api} metrics API ({group}) registered"
+            if group == EXTERNAL:  # asked for without looking what there is
+                title = path.partition("?")[0].rpartition("/")[2]
+                why = f"the server could not find the requested resource (get {title}.{group})"
+            raise Unknown(f"unable to fetch metrics from {api} metrics API: {why}")
+        version = max(mine, key=lambda spec: int(spec.get("versionPriority") or 0))["version"]
+        try:
+            found = loads(self.client.raw(f"/apis/{group}/{version}{path}"))
+        except ApiError as e:
+            raise Unknown(f"unable to fetch metrics from {api} metrics API: {e.message}") from None
+        except JSONError as e:
+            raise Unknown(f"unable to fetch metrics from {api} metrics API: {e}") from None
+        items: Objects = (found.get("items") if isinstance(found, dict) else None) or []
+        return items
+
+    def _resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        """Raises Unknown."""
+        found = self.client.kind_of(api_version, kind)
+        if found is None:
+            raise Unknown(f'no matches for kind "{kind}" in version "{api_version}"')
+        return found.resource, found.namespaced
 
     def _ask(self, in_namespace: str, selector: str) -> Objects:
         try:

@@ -25,6 +25,8 @@ from minikctl.util.async_frames import AsyncFrames
 from minikctl.util.frames import STDIN, STDOUT
 
 PATIENCE = 10.0
+Secured = tuple[ssl.SSLContext, str]
+"""Whom to trust, and the name that a certificate must bear."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -119,13 +121,14 @@ def _number(text: str) -> int:
 # ---------------------------------------------------------------------- the way there
 
 
-async def connect(api: APIServer, backend: Backend) -> Streams:
+async def connect(api: APIServer, backend: Backend, secured: Secured | None = None) -> Streams:
     """An open connection. Raises ApiError ServiceUnavailable."""
+    trust, name = secured or (unverified(), backend.address)
     try:
         sock = await open_socket(api, backend)
         if backend.scheme != "https":
             return await asyncio.open_connection(sock=sock)
-        return await asyncio.open_connection(sock=sock, ssl=unverified(), server_hostname=backend.address)
+        return await asyncio.open_connection(sock=sock, ssl=trust, server_hostname=name)
     except (TimeoutError, OSError) as e:  # ssl.SSLError is an OSError
         raise _unreachable(backend, str(getattr(e, "strerror", "") or e or "i/o timeout").lower()) from None
 

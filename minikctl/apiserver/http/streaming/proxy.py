@@ -6,13 +6,13 @@ Source: apimachinery `util/proxy` (upgradeaware.go, transport.go).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from minikctl.api.errors import bad_request, service_unavailable
 from minikctl.apiserver.http.messages import Request, Response
 from minikctl.apiserver.http.routing import Target
 from minikctl.apiserver.http.streaming import backends, node_proxy
-from minikctl.apiserver.http.streaming.backends import Backend
+from minikctl.apiserver.http.streaming.backends import Backend, Secured
 from minikctl.apiserver.http.streaming.http_client import Answer, BadAnswer, Exchange, Headers, Upload
 from minikctl.apiserver.http.streaming.links import Place, rewritten
 from minikctl.apiserver.http.streaming.websocket import Closed, WebSocket
@@ -45,7 +45,7 @@ async def serve(api: APIServer, request: Request, target: Target) -> Response:
     if target.resource == "nodes":
         return await node_proxy.serve(api, request, target, path)
     backend = backends.find(api, target)
-    answer = await _exchange(api, backend, request, path or "/")
+    answer = await exchange(api, backend, request, path or "/")
     prefix = request.path.removesuffix(path)
     headers = [(k, v) for k, v in answer.headers if k.lower().decode("latin-1") not in HOP_BY_HOP]
     return await _with_links(answer, headers, Place(prefix, backend.host, request.headers.get("host", "")))
@@ -58,13 +58,21 @@ def path_of(request: Request, target: Target) -> str:
     return "/" if request.path.endswith("/") else ""
 
 
-async def _exchange(api: APIServer, backend: Backend, request: Request, path: str) -> Answer:
-    exchange = Exchange(*await backends.connect(api, backend))
+async def exchange(
+    api: APIServer,
+    backend: Backend,
+    request: Request,
+    path: str,
+    secured: Secured | None = None,
+    more: Iterable[tuple[str, str]] = (),
+) -> Answer:
+    """What the backend answers. secured: whom to trust, instead of anybody; more: headers. Raises ApiError."""
+    talk = Exchange(*await backends.connect(api, backend, secured))
     upload = Upload(request.receive)
     request.receive = upload.receive
     target = f"{path}?{request.raw_query}" if request.raw_query else path
     try:
-        return await exchange.run(request.method, target, _request_headers(request), upload)
+        return await talk.run(request.method, target, _request_headers(request) + _encoded(more), upload)
     except (BadAnswer, OSError) as e:
         raise service_unavailable(f"error trying to reach service: {str(e) or 'EOF'}") from None
 
@@ -79,7 +87,11 @@ def _request_headers(request: Request) -> Headers:
         headers.append(("Content-Length", request.headers["content-length"]))
     elif "transfer-encoding" in request.headers:
         headers.append(("Transfer-Encoding", "chunked"))
-    return [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers]
+    return _encoded(headers)
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(k.encode("latin-1"), v.encode("latin-1", "replace")) for k, v in headers]
 
 
 async def _with_links(answer: Answer, headers: Headers, place: Place) -> Response:
