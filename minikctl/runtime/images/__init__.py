@@ -70,6 +70,11 @@ class Image:
         return next((p for path, p in self.programs.items() if path.rpartition("/")[2] == word), None)
 
 
+def of_the_e2e_tests(name: str) -> tuple[str, ...]:
+    """Where Kubernetes' end-to-end tests, and with them its conformance tests, have an image of that name."""
+    return tuple(f"{registry}/e2e-test-images/{name}" for registry in ("registry.k8s.io", "k8s.gcr.io"))
+
+
 def docker(*names: str) -> tuple[str, ...]:
     """Repositories of Docker Hub, the official ones among them, and their mirror."""
     return tuple(

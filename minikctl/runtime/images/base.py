@@ -1,6 +1,8 @@
 """Base images: what runs in them are the programs of the host, and small ones of ours for what it lacks."""
 
-from minikctl.runtime.images import MIB, Image, docker
+from dataclasses import replace
+
+from minikctl.runtime.images import MIB, Image, docker, of_the_e2e_tests
 from minikctl.runtime.images._applets import programs
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
@@ -51,3 +53,4 @@ IMAGES = (
         size=15 * MIB,
     ),
 )
+IMAGES += (replace(IMAGES[0], names=of_the_e2e_tests("busybox"), tags=r"1\.29-[1-4]|1\.36\.1-1|1\.37\.0-1"),)

@@ -1,8 +1,9 @@
 """Apache httpd: serves /usr/local/apache2/htdocs, "It works!" when nothing is mounted there."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from minikctl.runtime.images import MIB, Image, Program, docker
+from minikctl.runtime.images import MIB, Image, Program, docker, of_the_e2e_tests
 
 _SCRIPT = Program(script=Path(__file__).with_name("server.py"))
 
@@ -20,3 +21,4 @@ IMAGES = (
         size=45 * MIB,
     ),
 )
+IMAGES += (replace(IMAGES[0], names=of_the_e2e_tests("httpd"), tags=r"2\.4\.3[89]-[1-4]"),)

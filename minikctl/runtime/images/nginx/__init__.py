@@ -3,9 +3,10 @@
 It reads /etc/nginx (servers, locations, rewrites, proxies, logs: `config.KNOWN` has the list) and serves what is there.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from minikctl.runtime.images import MIB, Image, Program, docker
+from minikctl.runtime.images import MIB, Image, Program, docker, of_the_e2e_tests
 from minikctl.runtime.images.nginx.versions import LAST_PATCH
 
 # In front of the host's own, which is asked where a configuration goes beyond what is emulated.
@@ -46,3 +47,4 @@ IMAGES = (
         size=72 * MIB,
     ),
 )
+IMAGES += (replace(IMAGES[0], names=of_the_e2e_tests("nginx"), tags=r"1\.1[45]-[1-4]"),)
