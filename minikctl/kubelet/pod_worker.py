@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from minikctl.api import restart_rules
 from minikctl.api.meta import Obj, get_path
+from minikctl.api.restart_rules import ALWAYS, NEVER
+from minikctl.kubelet import restart_all
 from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, PodState
 from minikctl.util.jsonio import compact
 
-ALWAYS, ON_FAILURE, NEVER = "Always", "OnFailure", "Never"
 LIVENESS, STARTUP = "liveness", "startup"
 
 
@@ -97,18 +99,7 @@ def restart_policy(pod: Obj) -> str:
 def restarts_after(pod: Obj, container: Obj, exit_code: int) -> bool:
     """Whether a container that ended with this code is to run again: by the first of its rules that fits, else by its
     own policy, else by its pod's. Source: KEP-5307."""
-    own = container.get("restartPolicy")
-    if own and any(_fits(rule, exit_code) for rule in container.get("restartPolicyRules") or []):
-        return True
-    policy = own or restart_policy(pod)
-    return policy == ALWAYS or (policy == ON_FAILURE and exit_code != 0)
-
-
-def _fits(rule: Obj, exit_code: int) -> bool:
-    """The only action is to restart."""
-    codes = rule.get("exitCodes") or {}
-    is_listed = exit_code in (codes.get("values") or [])
-    return rule.get("action") == "Restart" and is_listed == (codes.get("operator") == "In")
+    return restart_rules.restarts_after(container, restart_policy(pod), exit_code)
 
 
 def may_restart(pod: Obj, container: Obj) -> bool:
@@ -129,6 +120,10 @@ def compute_actions(pod: Obj, state: PodState, health: Health = Health()) -> Act
     if sandbox is None or sandbox.state != READY:
         return _new_sandbox(pod, state)
     current = PodState(state.uid, state.sandboxes, tuple(c for c in state.containers if c.sandbox_id == sandbox.id))
+    stale = [c for c in restart_all.outdated(pod, current) if c.is_running]
+    if stale:
+        return Actions(kill=tuple(Kill(c.id, c.name, "Restarting all containers", grace=0.0) for c in stale))
+    current = restart_all.without_outdated(pod, current)
     start = [Start(c, False, 0) for c in ephemeral_containers_of(pod) if state.newest(c["name"]) is None]
     kill: list[Kill] = []
     initialized, failed = _init_actions(pod, state, current, health, start, kill)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from minikctl.api.meta import Obj, find_condition, generation, get_path, timestamp
+from minikctl.kubelet import restart_all
 from minikctl.kubelet.pod_worker import (
     Health,
     containers_of,
@@ -70,6 +71,8 @@ def pod_status(view: View) -> Obj:
     if any(c.is_running for c in view.state.containers):  # it has not failed before the last one has ended
         reason = message = ""
     phase = FAILED if reason else _phase(view, inits, mains)
+    if not reason and not view.terminal and restart_all.is_underway(pod, view.state):
+        phase = RUNNING
     if before.get("phase") in TERMINAL:
         phase = before["phase"]
         reason, message = reason or before.get("reason", ""), message or before.get("message", "")
@@ -332,6 +335,9 @@ def _conditions(view: View, before: Obj, phase: str, inits: list[Obj], mains: li
     conditions = [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
     if view.pending_resize[0]:
         conditions.append(_condition(view, before, RESIZE_PENDING, True, *view.pending_resize))
+    if restart_all.since(view.pod, view.state) is not None:
+        stopping = restart_all.is_stopping(view.pod, view.state)
+        conditions.append(_condition(view, before, restart_all.CONDITION, stopping, "", ""))
     if view.disruption:
         conditions.append(_condition(view, before, "DisruptionTarget", True, "TerminationByKubelet", view.disruption))
     return conditions

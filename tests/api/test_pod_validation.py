@@ -27,6 +27,10 @@ LABEL = (
 )
 
 
+def restart_rule(action: str) -> dict[str, Any]:
+    return {"action": action, "exitCodes": {"operator": "In", "values": [42]}}
+
+
 @pytest.mark.parametrize(
     ("fields", "errors"),
     [
@@ -207,6 +211,27 @@ def test_ended_containers_do_not_come_back() -> None:
     assert KIND.validate_status_update(pod(ended), pod(running)) == []
     (error,) = KIND.validate_status_update(pod(running), pod(ended))
     assert str(error) == "status.containerStatuses[0].state: Forbidden: may not be transitioned to non-terminated state"
+
+
+@pytest.mark.parametrize(
+    ("own", "code", "refused"),
+    [
+        ({}, 1, True),
+        ({"restartPolicy": "Always"}, 0, False),
+        ({"restartPolicy": "OnFailure"}, 0, True),
+        ({"restartPolicy": "OnFailure"}, 1, False),
+        ({"restartPolicy": "Never", "restartPolicyRules": [restart_rule("Restart")]}, 42, False),
+        ({"restartPolicy": "Never", "restartPolicyRules": [restart_rule("Restart")]}, 1, True),
+        ({"restartPolicy": "Never", "restartPolicyRules": [restart_rule("RestartAllContainers")]}, 1, False),
+    ],
+)
+def test_unless_their_own_policy_says_so(own: dict[str, Any], code: int, refused: bool) -> None:
+    def pod(state: dict[str, Any]) -> dict[str, Any]:
+        one = made("pods", spec=pod_spec(restartPolicy="Never", containers=[container(name="c", **own)]))
+        return stored({**one, "status": {"containerStatuses": [{"name": "c", "state": state}]}})
+
+    ended = pod({"terminated": {"exitCode": code}})
+    assert bool(KIND.validate_status_update(pod({"waiting": {}}), ended)) == refused
 
 
 def test_ephemeral_containers_are_only_added() -> None:

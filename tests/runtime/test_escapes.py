@@ -189,6 +189,89 @@ def test_no_descriptor_comes_along(inside: Callable[[Check], None]) -> None:
     inside(check)
 
 
+# ---------------------------------------------------------------------- what a container prepares for those who exec into it
+
+FALSE_FRIENDS = """
+for name in setpriv setsid env unshare nsenter sh; do
+    printf '#!/bin/false\n' >/usr/local/sbin/$name; chmod 755 /usr/local/sbin/$name
+done
+touch /ready; exec sleep 600
+"""
+
+
+def prepared(node: Node, script: str, **more: object) -> str:
+    container = node.run("/bin/sh", "-c", script, **more)
+    until(
+        lambda: node.runtime.exec_sync(container, ["/usr/bin/test", "-e", "/ready"], 10).exit_code == 0, "it is ready"
+    )
+    return container
+
+
+def in_it(node: Node, container: str, script: str) -> str:
+    return node.runtime.exec_sync(container, ["/bin/sh", "-c", f"exec 2>/dev/null; {script}"], 10).output.decode()
+
+
+def test_what_runs_before_a_command_is_not_the_containers(inside: Callable[[Check], None]) -> None:
+    def check(node: Node, folder: Path) -> None:
+        traps = (("LD_PRELOAD", "/nosuch.so"), ("LOCPATH", "/traps"), ("ENV", "/traps"), ("BASH_ENV", "/traps"))
+        container = prepared(node, FALSE_FRIENDS, env=traps)
+        script = "grep CapEff /proc/1/status /proc/self/status | cut -f2; echo $LD_PRELOAD $LOCPATH $ENV $BASH_ENV"
+        first, second, variables = in_it(node, container, script).splitlines()
+        assert first == second and variables == "/nosuch.so /traps /traps /traps"
+
+    inside(check)
+
+
+def test_no_program_of_the_host_is_looked_for_where_the_container_says(inside: Callable[[Check], None]) -> None:
+    """Its PATH may name a folder that is, on the host, one of its volumes."""
+
+    def check(node: Node, folder: Path) -> None:
+        volume, proof = folder / "volume", folder / "proof"
+        volume.mkdir()
+        for name in ("nsenter", "bwrap", "sh", "setsid", "cat"):
+            (volume / name).write_text(f"#!/bin/sh\ntouch {proof}\n")
+            (volume / name).chmod(0o755)
+        mounts = (Mount(str(volume), "/volume"),)
+        container = node.run("/bin/sleep", "600", env=(("PATH", f"{volume}:/usr/bin:/bin"),), mounts=mounts)
+        until(lambda: in_it(node, container, "echo there") == "there\n", "one can exec")
+        session = node.runtime.exec(container, ["cat", "/proc/1/comm"], stdin=False, tty=True)
+        while session.read() is not None:
+            pass
+        assert session.exit_code() == 0 and not proof.exists()
+
+    inside(check)
+
+
+def test_the_working_directory_is_in_the_container(inside: Callable[[Check], None]) -> None:
+    def check(node: Node, folder: Path) -> None:
+        secret = folder / "secret"
+        secret.write_text("the host's")
+        script = f"cd /; rmdir /wd && ln -s {folder} /wd && mkdir -p {folder} && touch /ready; exec sleep 600"
+        container = node.run("/bin/sh", "-c", script, working_dir="/wd")
+        until(lambda: in_it(node, container, "ls /ready") != "", "it is ready")
+        assert in_it(node, container, "ls -a . ..; cat secret; cat ../*/secret; pwd -P").split()[-1] == str(folder)
+        assert "secret" not in in_it(node, container, "ls")
+        missing = node.run("/bin/sh", "-c", "cd /; rmdir /gone; exec sleep 600", working_dir="/gone", name="missing")
+        until(lambda: "No such file" in in_it(node, missing, "echo x"), "there is nothing to be in")
+
+    inside(check)
+
+
+def test_exec_has_no_more_rights(inside: Callable[[Check], None]) -> None:
+    def check(node: Node, folder: Path) -> None:
+        data = folder / "data"
+        data.mkdir()
+        mounts = (Mount(str(data), "/d", read_only=True),)
+        container = prepared(node, "touch /ready; exec sleep 600", mounts=mounts)
+        assert (
+            in_it(node, container, "mount -o remount,rw,bind /d; touch /d/x; umount /proc/sys; hostname x; id -u")
+            == "0\n"
+        )
+        assert os.listdir(data) == []
+
+    inside(check)
+
+
 def test_read_only_stays_read_only(inside: Callable[[Check], None]) -> None:
     def check(node: Node, folder: Path) -> None:
         data = folder / "data"

@@ -6,6 +6,7 @@ from minikctl.api.errors import field_forbidden, field_invalid, field_required
 from minikctl.api.meta import Obj, annotations_of, name
 from minikctl.api.names import dns_subdomain, qualified_name
 from minikctl.api.qos import qos_class
+from minikctl.api.restart_rules import may_restart_all, restarts_after
 from minikctl.api.validation import containers, net, pod_spec, scheduling
 from minikctl.api.validation.common import MAX_INT32, Errors, all_invalid, in_range
 from minikctl.api.validation.difference import difference
@@ -192,26 +193,25 @@ def validate_status_update(pod: Obj, old: Obj) -> Errors:
     nominated = status.get("nominatedNodeName")
     if nominated and nominated != before.get("nominatedNodeName"):
         errors += all_invalid(dns_subdomain, nominated, "status.nominatedNodeName")
-    policy = old["spec"].get("restartPolicy", "Always")
-    sidecars = {c["name"] for c in old["spec"].get("initContainers") or [] if c.get("restartPolicy") == "Always"}
     for field in ("containerStatuses", "initContainerStatuses"):
-        errors += _transitions(status.get(field) or [], before.get(field) or [], policy, sidecars, f"status.{field}")
+        errors += _transitions(status.get(field) or [], before.get(field) or [], old["spec"], f"status.{field}")
     for field in ("podIPs", "hostIPs"):
         for i, entry in enumerate(status.get(field) or []):
             errors += net.ip(entry.get("ip") or "", f"status.{field}[{i}]")
     return errors
 
 
-def _transitions(new: list[Obj], old: list[Obj], policy: str, sidecars: set[str], path: str) -> Errors:
+def _transitions(new: list[Obj], old: list[Obj], spec: Obj, path: str) -> Errors:
     """A container that has ended for good does not come back."""
-    if policy == "Always":
+    policy = spec.get("restartPolicy", "Always")
+    specs = {c["name"]: c for c in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]}
+    if policy == "Always" or any(map(may_restart_all, specs.values())):
         return []
     errors: Errors = []
     for i, before in enumerate(old):
         ended = (before.get("state") or {}).get("terminated")
-        if ended is None or before.get("name") in sidecars:
-            continue
-        if ended.get("exitCode") and policy == "OnFailure":
+        container = specs.get(before.get("name") or "", {})
+        if ended is None or restarts_after(container, policy, ended.get("exitCode") or 0):
             continue
         for after in new:
             if after.get("name") == before.get("name") and not (after.get("state") or {}).get("terminated"):

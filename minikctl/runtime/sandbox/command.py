@@ -154,12 +154,11 @@ def limited(security: Security, capabilities: Sequence[str], *, drop: bool) -> l
     `drop`: also take away the capabilities that are not in `capabilities` (the main process gets only those anyway).
     """
     words: list[str] = []
-    if os.geteuid() == 0:
-        if drop:
-            words += ["--bounding-set", ",".join(["-all", *(f"+{c.lower()}" for c in capabilities)]), "--inh-caps=-all"]
-        if security.user or security.group:
-            words += [f"--reuid={security.user or 0}", f"--regid={security.group or 0}"]
-            words += ["--groups=" + ",".join(map(str, security.groups))] if security.groups else ["--clear-groups"]
+    if drop:
+        words += ["--bounding-set", ",".join(["-all", *(f"+{c.lower()}" for c in capabilities)]), "--inh-caps=-all"]
+    if os.geteuid() == 0 and (security.user or security.group):
+        words += [f"--reuid={security.user or 0}", f"--regid={security.group or 0}"]
+        words += ["--groups=" + ",".join(map(str, security.groups))] if security.groups else ["--clear-groups"]
     if security.no_new_privileges:
         words += ["--no-new-privs"]
     return ["setpriv", *words, "--"] if words else []
@@ -182,10 +181,10 @@ def at_first(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *CHANGING)))
 
 
-def joining(pid: int, working_dir: str, *, network: bool) -> list[str]:
-    """The command that runs another one in the namespaces of the container whose main process is `pid`. `network`: the
-    pod has its own."""
+def joining(nsenter: str, pid: int, *, network: bool) -> list[str]:
+    """The command that runs another one in the namespaces of the container whose main process is `pid`, at its root
+    and with all rights there are in them. `network`: the pod has its own."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
     target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
     target += ["--net"] if network else []
-    return ["nsenter", *users, *target, f"--wd=/proc/{pid}/root{working_dir}", "--"]
+    return [nsenter, *users, *target, f"--wd=/proc/{pid}/root", "--"]

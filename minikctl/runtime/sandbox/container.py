@@ -6,7 +6,6 @@ import fcntl
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,20 @@ TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _UNLOCK, _OPEN_PEER = 0x40045431, 0x5441
 """TIOCSPTLCK and TIOCGPTPEER, see ioctl_tty(2)."""
-_LOADER = "LD_"
-"""Variables that would change what happens on our side of the door."""
+_HEEDED = (
+    "LD_",
+    "GLIBC_",
+    "MALLOC_",
+    "BASH",
+    "SHELLOPTS",
+    "ENV",
+    "IFS",
+    "PS4",
+    "LOCPATH",
+    "GCONV_PATH",
+    "NLSPATH",
+    "GETCONF_DIR",
+)
 
 
 class SandboxContainer(Container):
@@ -49,7 +60,7 @@ class SandboxContainer(Container):
         entering = command.entering(pod) if pod is not None else []
         start = [*opening, *entering, bwrap.program(), "--args", "9", "--"]
         terminal = TAKE_TERMINAL if self.config.tty else ()
-        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in self._in_image(words)]
+        first = [w for words in (terminal, command.own_user(security, pod), limits) for w in tools.words(words)]
         return (
             [*start, *first, *self.run.argv],
             str(self.folder.path),
@@ -64,11 +75,12 @@ class SandboxContainer(Container):
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=not security.privileged)
         env = dict(self.run.env)
-        awkward = [f"{k}={env.pop(k)}" for k in list(env) if k.startswith(_LOADER)]
+        awkward = [f"{k}={env.pop(k)}" for k in list(env) if is_heeded(k)]
+        join = command.joining(bwrap.nsenter(), main.pid, network=self.run.pause != 0)
+        entering = ["env", f"--chdir={self.run.working_dir}"]  # a link there leads on in the container, not on the host
         setting = ["env", *awkward] if awkward else []
-        join = command.joining(main.pid, self.run.working_dir, network=self.run.pause != 0)
-        limits, setting = self._in_image(limits), self._in_image(setting)
-        return [*join, *limits, *setting, *argv], str(self.folder.path), env
+        first = [w for words in (entering, limits, setting) for w in tools.words(words)]
+        return [*join, *first, *argv], str(self.folder.path), env
 
     def open_terminal(self) -> tuple[int, int]:
         """One of the container's own, so that it has a name there; else one of the host's, which works without."""
@@ -79,16 +91,6 @@ class SandboxContainer(Container):
             return _terminal_of(main.pid, self.config.security.user or 0)
         except OSError:
             return os.openpty()
-
-    @cached_property
-    def image(self) -> Mapping[str, Any] | None:
-        """What IMAGE_FILE says; None for a container of an emulated image."""
-        return image_of(self.folder.path)
-
-    def _in_image(self, words: Sequence[str]) -> list[str]:
-        """A command of ours at the beginning of what runs in the container."""
-        has_own = self.image is not None and not self.image["hostTools"]
-        return tools.words(words) if has_own else list(words)
 
     def hears(self, main: proc.Process, number: int) -> bool:
         """Process 1 of a namespace is deaf to signals that it has no handler for. One that just started is given a
@@ -121,6 +123,11 @@ class SandboxContainer(Container):
             if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
                 return found.process
         return None
+
+
+def is_heeded(variable: str) -> bool:
+    """Whether a variable would change what a program does on our side of the door, or what its loader does."""
+    return variable.startswith(_HEEDED)
 
 
 def pod_of(run: Launch) -> command.PodNamespaces | None:

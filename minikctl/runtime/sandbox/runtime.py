@@ -213,7 +213,7 @@ class SandboxRuntime(ProcessRuntime):
             working_dir,
             run.env,
             config.mounts,
-            visible() if layout.host_tools else ((str(tools.make(self._tools)), tools.PLACE),),
+            (*(visible() if layout.host_tools else ()), (str(tools.make(self._tools)), tools.PLACE)),
             pod,
             str(self._shared_memory(sandbox)) if pod else "",
             FILTER_FD if blind else -1,

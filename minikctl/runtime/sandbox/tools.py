@@ -1,6 +1,7 @@
-"""The few commands that begin a container whose image may have none: copies of the host's, with their libraries.
+"""The few commands that run in a container before its own: copies of the host's, with their libraries.
 
-They are in the container's own /dev, so that nothing is added to the image's files.
+They are in the container's own /dev, so that nothing is added to the image's files, and cannot be written to: they have
+rights that the container itself has not. So they and their loader are never looked for in the container.
 """
 
 from __future__ import annotations
