@@ -4,6 +4,7 @@
 #   make test     the whole test suite
 #   make lint     style, types, layers
 #   make fuzz     random requests for the HTTP API, FUZZ=20000 of them, and properties with new examples
+#   make simulate random faults for the controllers, SIMULATE=500 of them for each
 #   make bench    figures, beside kubectl's where it is present
 
 PYTHON ?= python3
@@ -12,9 +13,10 @@ BIN := $(VENV)/bin
 JOBS ?= auto
 PYTEST_ARGS ?=
 FUZZ ?= 20000
+SIMULATE ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test fuzz lint format bench clean
+.PHONY: help install demo test fuzz simulate lint format bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,6 +51,9 @@ format: $(VENV)/.development
 fuzz: $(VENV)/.development
 	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -x --timeout=0
 	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m hypothesis -x --timeout=0
+
+simulate: $(VENV)/.development
+	MINIKCTL_SIMULATE=$(SIMULATE) $(BIN)/python -m pytest tests/simulation -n $(JOBS) --timeout=0 -o faulthandler_timeout=0
 
 bench: $(VENV)/.installed
 	@$(BIN)/python bench/run.py

@@ -70,15 +70,17 @@ class PodGarbageCollector(Controller):
 
     def _delete(self, pod: Obj) -> None:
         """Fail what has not ended, so that whoever counts its end sees one; then delete it at once."""
-        if not pods.is_terminal(pod) and pod["spec"].get("nodeName"):
+        if not pods.is_terminal(pod):
             status = failed(pod, timestamp(self.clock.now()))
-            self.client.update("pods", {**pod, "status": status}, subresource="status")
+            pod = self.client.update("pods", {**pod, "status": status}, subresource="status")
         self.client.delete("pods", name(pod), namespace(pod), options=DeleteOptions(grace_period=0, uid=uid(pod)))
 
 
 def failed(pod: Obj, now: str) -> Obj:
-    """The status of a pod that is given up. Pure."""
+    """The status of a pod that is given up; one that had a node is told which way. Pure."""
     status = pod.get("status", {})
+    if not pod.get("spec", {}).get("nodeName"):
+        return {**status, "phase": "Failed"}
     disrupted: Obj = {"type": "DisruptionTarget"}
     if generation(pod):
         disrupted["observedGeneration"] = generation(pod)

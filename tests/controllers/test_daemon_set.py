@@ -397,6 +397,9 @@ OLD = [member(x, x, "old") for x in "abc"]
         ({"maxUnavailable": 0, "maxSurge": 1}, [*OLD, member("n", "b")], ["a"], ["b"]),
         ({"maxUnavailable": 0, "maxSurge": 1}, [*OLD[:2], member("c", "c", "old", ready=None)], ["c", "a"], []),
         ({"maxUnavailable": 0, "maxSurge": 0}, OLD, [], ["a"]),
+        # a node that is gone: nothing is made for it, and its pod costs no other node its turn
+        ({"maxUnavailable": 0, "maxSurge": 1}, [member("z", "gone", "old", ready=None)], [], []),
+        ({"maxUnavailable": 1}, [*OLD, member("z", "gone", "old", ready=None)], [], ["a"]),
     ],
 )
 def test_the_next_step_of_an_update(limits: Obj, members: Objects, create: list[str], delete: list[str]) -> None:

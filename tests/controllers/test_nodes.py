@@ -172,6 +172,9 @@ def test_a_pod_that_never_had_a_node_is_deleted_at_once(plane: ControlPlane) -> 
     plane.cluster.client.delete("pods", "web", "default", options=DeleteOptions(grace_period=30))
     plane.settle()
     assert exists(plane)
+    status = plane.cluster.client.get("pods", "web", "default")["status"]  # no kubelet will ever say how it ended
+    assert status["phase"] == "Failed" and condition({"status": status}, "DisruptionTarget") is None
+    plane.assert_at_rest()
     plane.cluster.client.patch("pods", "web", {"metadata": {"finalizers": None}}, "default")
     plane.settle()
     assert not exists(plane)

@@ -136,9 +136,9 @@ def test_what_was_asked_for_and_never_came_is_given_up_after_five_minutes(plane:
     patch(plane, RS, "web", {"spec": {"replicas": 2}})
     plane.settle()
     assert len(pods(plane)) == 1
-    plane.clock.advance(301)
-    controller.queue.add("default/web")
-    plane.settle()
+    plane.settle(290)
+    assert len(pods(plane)) == 1
+    plane.settle(15)
     assert len(pods(plane)) == 2
 
 

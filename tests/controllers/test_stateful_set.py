@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from minikctl.api.errors import conflict
 from minikctl.api.meta import Obj, Objects, controller_of, is_deleting, labels_of, name, uid
 from minikctl.client import DeleteOptions
 from minikctl.controllers.garbage_collector import GarbageCollector
@@ -206,6 +207,24 @@ def test_a_deleted_pod_comes_back_under_its_name(plane: ControlPlane) -> None:
     plane.cluster.client.delete("pods", "web-1", "default")
     plane.settle()
     assert names(plane) == ["web-0", "web-1", "web-2"] and uid(pods(plane)[1]) != before
+    plane.assert_at_rest()
+
+
+def test_a_deletion_that_met_a_conflict_is_tried_again(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(plane, stateful_set(2))
+    controller: Any = plane.controllers[0]
+    real, refusals = controller.client.delete, [conflict("pods", "", "web-1", "not this one")]
+
+    def delete(*args: Any, **more: Any) -> Obj:
+        if refusals:
+            raise refusals.pop()
+        gone: Obj = real(*args, **more)
+        return gone
+
+    monkeypatch.setattr(controller.client, "delete", delete)
+    plane.cluster.client.patch(STS, "web", {"spec": {"replicas": 1}}, "default")
+    plane.settle()
+    assert names(plane) == ["web-0"] and not refusals
     plane.assert_at_rest()
 
 

@@ -63,6 +63,14 @@ class Expectations:
                 return True
             return self._clock.monotonic() - expected.since > TIMEOUT_SECONDS
 
+    def expires_in(self, key: str) -> float | None:
+        """Seconds until what is awaited is given up, None when nothing is: a watch that broke may never bring it."""
+        if self.satisfied(key):
+            return None
+        with self._lock:
+            expected = self._expected.get(key)
+            return None if expected is None else expected.since + TIMEOUT_SECONDS - self._clock.monotonic() + 0.001
+
     def forget(self, key: str) -> None:
         with self._lock:
             self._expected.pop(key, None)

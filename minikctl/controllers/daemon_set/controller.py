@@ -95,7 +95,8 @@ class DaemonSetController(WorkloadController):
         self.history.trim(known, live, None if limit is None else int(limit))
         if failure is not None:
             raise failure
-        times = (wait, decisions.next_check(owner, members, self.clock.now()))
+        ripe = decisions.next_check(owner, members, self.clock.now())
+        times = (wait, ripe, self.expectations.expires_in(object_key))
         return min((t for t in times if t), default=None)
 
     def _members(self, owner: Obj) -> Objects:

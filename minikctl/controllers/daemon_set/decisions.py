@@ -135,7 +135,8 @@ def roll(owner: Obj, nodes: Objects, members: Objects, hash_: str, now: datetime
     """The next step of a rolling update; to be asked when `manage` has nothing to do."""
     wanted = sum(placement.fits(owner, n)[0] for n in nodes)
     surge, unavailable = limits(owner, wanted)
-    placed = by_node(members)
+    present = {name(n) for n in nodes}  # a pod made for a node that is gone would be deleted at once, and made again
+    placed = {node: there for node, there in by_node(members).items() if node in present}
     if surge:
         return _surge(owner, placed, hash_, surge, now)
     return _replace(owner, placed, hash_, unavailable, now)

@@ -130,7 +130,9 @@ class JobController(WorkloadController):
         self._record(turn, end, backoff)
         if turn.failure is not None:
             raise turn.failure
-        return None if end is not None else decisions.next_check(turn.job, now, turn.wait)
+        if end is not None:
+            return self.expectations.expires_in(object_key)
+        return decisions.next_check(turn.job, now, turn.wait, self.expectations.expires_in(object_key))
 
     def _end_all(self, turn: _Turn, end: Obj) -> Obj | None:
         """Nothing more is to run. None: not all could be told so; it is too early to call it finished."""

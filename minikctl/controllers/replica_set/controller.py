@@ -57,7 +57,8 @@ class ReplicaSetController(WorkloadController):
         self._report_status(owner, active, terminating, failure)
         if failure is not None:
             raise failure
-        return status.next_check(owner, active, self.clock.now())
+        times = (status.next_check(owner, active, self.clock.now()), self.expectations.expires_in(object_key))
+        return min((t for t in times if t is not None), default=None)
 
     def _manage(self, object_key: str, owner: Obj, active: Objects) -> ApiError | None:
         """Create or delete the difference; the first error."""

@@ -56,7 +56,7 @@ class StatefulSetController(WorkloadController):
         if self.written.is_stale(object_key, self.owners):
             return RETRY_SECONDS
         if not self.expectations.satisfied(object_key):
-            return None  # what is awaited brings the key back
+            return self.expectations.expires_in(object_key)  # what is awaited brings the key back before
         members = self._members(owner)
         known = self.history.of(owner, self.selector(owner))
         collisions = int(owner.get("status", {}).get("collisionCount") or 0)
@@ -69,7 +69,9 @@ class StatefulSetController(WorkloadController):
         self.history.trim(known, live, spec.history_limit(owner))
         if failure is not None:
             raise failure
-        return plan.wait if plan.wait is not None else _next_available(owner, members, self.clock.now())
+        wait = plan.wait if plan.wait is not None else _next_available(owner, members, self.clock.now())
+        times = (wait, self.expectations.expires_in(object_key))
+        return min((t for t in times if t is not None), default=None)
 
     def _members(self, owner: Obj) -> Objects:
         mine = ownership.owned(self.pods, uid(owner))
@@ -157,10 +159,11 @@ class StatefulSetController(WorkloadController):
             self.client.delete("pods", name(pod), namespace(pod), options=DeleteOptions(uid=uid(pod)))
         except ApiError as e:
             self.expectations.deletion_observed(key(owner), uid(pod))
-            if e.reason not in ("NotFound", "Conflict"):
+            if e.reason == "NotFound":
+                return
+            if e.reason != "Conflict":  # the cache is behind: another pod has the name by now
                 self.recorder.warning(owner, "FailedDelete", f"{about} failed error: {e.message}")
-                raise
-            return
+            raise
         self.recorder.normal(owner, "SuccessfulDelete", f"{about} successful")
 
     def _relabel(self, owner: Obj, pod: Obj) -> None:

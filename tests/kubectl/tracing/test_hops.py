@@ -325,6 +325,9 @@ def test_words_that_say_nothing(text: str) -> None:
         ("web.shop.svc", ("", "web", "shop")),
         ("a.web.shop.svc.cluster.local", ("a", "web", "shop")),
         ("www.example.com", ("", "", "")),
+        ("svc", ("", "svc", "default")),
+        ("web.svc", ("", "web", "svc")),
+        ("web.svc.cluster.local", ("", "", "")),
     ],
 )
 def test_names_inside(host: str, expected: tuple[str, str, str]) -> None:
