@@ -291,7 +291,7 @@ def test_the_working_directory_is_in_the_container(inside: Callable[[Check], Non
         secret.write_text("the host's")
         script = f"cd /; rmdir /wd && ln -s {folder} /wd && mkdir -p {folder} && touch /ready; exec sleep 600"
         container = node.run("/bin/sh", "-c", script, working_dir="/wd")
-        until(lambda: in_it(node, container, "ls /ready") != "", "it is ready")
+        until(lambda: in_it(node, container, "ls /ready") == "/ready\n", "it is ready")
         assert in_it(node, container, "ls -a . ..; cat secret; cat ../*/secret; pwd -P").split()[-1] == str(folder)
         assert "secret" not in in_it(node, container, "ls")
         missing = node.run("/bin/sh", "-c", "cd /; rmdir /gone; exec sleep 600", working_dir="/gone", name="missing")
