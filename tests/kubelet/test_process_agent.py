@@ -62,7 +62,7 @@ class Running:
     def pod(self, name="web"):
         return next((p for p in self.client.list("pods", "default")["items"] if p["metadata"]["name"] == name), None)
 
-    def wait(self, condition, what="", name="web", seconds=10.0):
+    def wait(self, condition, what="", name="web", seconds=60.0):
         """The pod, as soon as the condition holds for it."""
 
         def check():
