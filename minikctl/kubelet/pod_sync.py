@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, resize
-from minikctl.kubelet.admission import ADMITTED
+from minikctl.kubelet import admission, allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted, Pulling
@@ -96,7 +95,7 @@ class PodSync:
     def _admit(self, record: PodRecord) -> bool:
         """False when this node does not take the pod: then it has failed."""
         pod, (reason, why) = record.pod, self.kubelet.admit(record)
-        if (reason, why) == ADMITTED:
+        if (reason, why) == admission.ADMITTED:
             return True
         self._event(pod, WARNING, reason, why)
         self.kubelet.writer.write(pod, failed_status(pod, reason, f"Pod was rejected: {why}", self.clock.now()))
@@ -450,6 +449,7 @@ class PodSync:
             annotations=annotations_of(pod),
             labels=labels_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
+            sysctls=admission.sysctls(pod),
         )
 
     def _event(self, pod: Obj, event_type: str, reason: str, message: str) -> None:
