@@ -51,7 +51,7 @@ class Running:
             "nodeName": "node-1",
             "containers": [container],
             "restartPolicy": policy,
-            "terminationGracePeriodSeconds": 5,
+            "terminationGracePeriodSeconds": 2,
             "automountServiceAccountToken": False,
             **(spec or {}),
         }
