@@ -158,6 +158,7 @@ def _schedule(root: Path, nodes: int, pods: int) -> tuple[float, float]:
         name = f"node-{i + 1}"
         client.create("nodes", {"metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}})
         client.patch("nodes", name, {"status": {"allocatable": allocatable}}, subresource="status")
+        client.patch("nodes", name, {"spec": {"taints": None}})  # as the node controller does once a node is ready
     container = {"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}
     for i in range(pods):
         spec = {"metadata": {"name": f"pod-{i:05d}", "labels": {"app": "web"}}, "spec": {"containers": [container]}}

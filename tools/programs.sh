@@ -10,6 +10,7 @@ nft nftables
 ip iproute2
 nsenter util-linux
 curl curl
+openssl openssl
 wrk wrk
 busybox busybox-static
 docker-registry docker-registry

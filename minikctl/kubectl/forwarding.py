@@ -12,7 +12,7 @@ import os
 import selectors
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from minikctl.api.errors import ApiError
@@ -22,6 +22,8 @@ from minikctl.util.errors import EnvironmentProblem, UsageError
 
 DATA_IN, DATA_OUT, STATUS = 0, 1, 3
 LOST = "lost connection to pod"
+PATIENCE = 60.0
+"""Seconds for which a connection waits for another pod."""
 
 
 @dataclass
@@ -93,6 +95,10 @@ def parse_addresses(words: Sequence[str]) -> list[Address]:
     return [found[host] for host in sorted(found)]
 
 
+Another = Callable[[], tuple[str, list[int]]]
+"""The pod to go on with, and its port for each of the local ones, in order."""
+
+
 class Forwarder:
     """Forwards until the pod is lost. Every connection has its own stream and threads; `close` ends them all."""
 
@@ -101,10 +107,15 @@ class Forwarder:
         self._addresses, self._ports = addresses, ports
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakened = socket.socketpair()
+        self._wakened.setblocking(False)
         self._streams: set[Stream] = set()
         self._session: Stream | None = None
         self._is_closed = False
         self._speaking = threading.Lock()
+        self._another: Another | None = None
+        self._turned = threading.Condition()
+        self._turn = 0
+        """How often another pod was taken."""
 
     def open(self) -> None:
         """See that the pod's ports can be forwarded. Raises UsageError."""
@@ -169,26 +180,43 @@ class Forwarder:
 
     # ------------------------------------------------------------------ serving
 
-    def serve(self) -> None:
-        """Until the connection to the pod is lost. Raises UsageError then."""
+    def serve(self, another: Another | None = None) -> None:
+        """Until the connection to the pod is lost. Raises UsageError then, and what `another` raises."""
         self._selector.register(self._wakened, selectors.EVENT_READ, None)
+        self._another = another
         while not self._is_closed:
             for key, _ in self._selector.select():
                 if key.data is None:
-                    raise UsageError(LOST)
+                    if another is None:
+                        raise UsageError(LOST)
+                    self._go_on(another)
+                    continue
                 with contextlib.suppress(OSError):
                     sock, _ = key.fileobj.accept()  # type: ignore[union-attr]
                     threading.Thread(target=self._handle, args=(sock, key.data), daemon=True).start()
 
+    def _go_on(self, another: Another) -> None:
+        """With another pod, at the same local ports. Who connects meanwhile waits."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._pod, numbers = another()
+        for port, number in zip(self._ports, numbers, strict=True):
+            port.remote = number
+        with contextlib.suppress(BlockingIOError):
+            while self._wakened.recv(100):
+                pass
+        self._say(f"Forwarding to pod {self._pod} now")
+        self.open()
+        with self._turned:
+            self._turn += 1
+            self._turned.notify_all()
+
     def _handle(self, sock: socket.socket, port: Port) -> None:
         self._say(f"Handling connection for {port.local}")
         with sock:
-            try:
-                options = {"port": port.remote, "ports": [port.remote]}
-                stream = self._call.client.connect("pods", self._pod, self._namespace, "portforward", options)
-            except (ApiError, EnvironmentProblem) as e:
-                why = e.message if isinstance(e, ApiError) else str(e)
-                self._lost(port, f"error forwarding port {port.remote} to pod {self._pod}: {why}")
+            stream = self._connect(port)
+            if stream is None:
                 return
             self._streams.add(stream)
             try:
@@ -199,12 +227,29 @@ class Forwarder:
                 self._streams.discard(stream)
                 stream.close()
 
+    def _connect(self, port: Port) -> Stream | None:
+        """To the pod's port; when the pod is gone and there may be another, to that one's. None when it cannot be."""
+        turn = self._turn
+        while True:
+            try:
+                options = {"port": port.remote, "ports": [port.remote]}
+                return self._call.client.connect("pods", self._pod, self._namespace, "portforward", options)
+            except (ApiError, EnvironmentProblem) as e:
+                why = e.message if isinstance(e, ApiError) else str(e)
+                self._lost(port, f"error forwarding port {port.remote} to pod {self._pod}: {why}")
+            if self._another is None or self._turn != turn:
+                return None
+            with self._turned:
+                if not self._turned.wait_for(lambda: self._turn != turn or self._is_closed, PATIENCE):
+                    return None
+
     def _lost(self, port: Port, why: str) -> None:
         if self._is_closed:
             return
-        text = f"an error occurred forwarding {port.local} -> {port.remote}: {why}"
-        with self._speaking:
-            self._call.klog("E", "forwarding.py", f'"Unhandled Error" err={json.dumps(text)}')
+        if self._another is None:
+            text = f"an error occurred forwarding {port.local} -> {port.remote}: {why}"
+            with self._speaking:
+                self._call.klog("E", "forwarding.py", f'"Unhandled Error" err={json.dumps(text)}')
         with contextlib.suppress(OSError):
             self._waker.send(b"x")
 
@@ -215,6 +260,8 @@ class Forwarder:
 
     def close(self) -> None:
         self._is_closed = True
+        with self._turned:
+            self._turned.notify_all()
         if self._session is not None:
             self._session.close()
         for stream in list(self._streams):

@@ -2,7 +2,7 @@
 
 The scheduler has looked already; the kubelet looks once more, since pods may be bound by hand and the node may have
 changed. What the node cannot give is named as in Kubernetes: OutOfcpu, OutOfmemory, OutOfpods, NodeAffinity, NodePorts,
-TaintToleration. Source: kubelet `lifecycle/predicate.go`.
+TaintToleration, SysctlForbidden. Source: kubelet `lifecycle/predicate.go`, `sysctl/allowlist.go`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from minikctl.api.meta import Obj, labels_of, name
+from minikctl.api.policy.pod_security.baseline import SYSCTLS_32
 from minikctl.api.scheduling import NO_EXECUTE, Amounts, HostPort, collide, host_ports, selects_node, untolerated
 from minikctl.kubelet.manifests import is_static
 
@@ -32,6 +33,8 @@ def refusal(
     """
     reason, why = _not_for_this_system(pod, node)
     if not reason:
+        reason, why = forbidden_sysctl(pod)
+    if not reason:
         reason, why = too_much(wanted, allocatable, taken)
     if not reason:
         kind = _mismatch(pod, node, ports)
@@ -46,6 +49,30 @@ def _not_for_this_system(pod: Obj, node: Obj) -> tuple[str, str]:
         return "PodOSSelectorNodeLabelDoesNotMatch", text
     if ((pod["spec"].get("os") or {}).get("name") or system) != system:
         return "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS"
+    return ADMITTED
+
+
+def sysctls(pod: Obj) -> dict[str, str]:
+    """What a pod wants of the kernel for its namespaces, by names with dots."""
+    wanted = (pod["spec"].get("securityContext") or {}).get("sysctls") or []
+    return {_dotted(one["name"]): one["value"] for one in wanted}
+
+
+def _dotted(title: str) -> str:
+    """`net/ipv4/conf/eth0.1/x` is `net.ipv4.conf.eth0/1.x`: what comes first is the separator."""
+    first = next((c for c in title if c in "./"), ".")
+    return title if first == "." else title.translate(str.maketrans("./", "/."))
+
+
+def forbidden_sysctl(pod: Obj) -> tuple[str, str]:
+    """Only what is safe, that is, of the pod's own namespaces, as long as it has them."""
+    for title in sysctls(pod):
+        kind, shared = ("net", "hostNetwork") if title.startswith("net.") else ("ipc", "hostIPC")
+        why = "not allowlisted" if title not in SYSCTLS_32 else ""
+        if not why and pod["spec"].get(shared):
+            why = f"not allowed with host {kind} enabled"
+        if why:
+            return "SysctlForbidden", f'forbidden sysctl: "{title}" {why}'
     return ADMITTED
 
 

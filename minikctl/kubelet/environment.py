@@ -51,8 +51,11 @@ def make(
     return list({**services, **result}.items())
 
 
-def expand(text: str, values: Mapping[str, str]) -> str:
-    """Replace `$(NAME)` by its value; `$$` is a dollar sign; an unknown name stays as it is written."""
+def expand(text: str, values: Mapping[str, str], missing: set[str] | None = None) -> str:
+    """Replace `$(NAME)` by its value; `$$` is a dollar sign; an unknown name stays as it is written.
+
+    `missing` gets the names that have no value, or an empty one.
+    """
     out: list[str] = []
     i = 0
     while i < len(text):
@@ -64,6 +67,8 @@ def expand(text: str, values: Mapping[str, str]) -> str:
             i += 2
         elif text[i + 1] == "(" and (end := text.find(")", i)) > 0:
             known = text[i + 2 : end]
+            if missing is not None and not values.get(known):
+                missing.add(known)
             out.append(values.get(known, text[i : end + 1]))
             i = end + 1
         else:

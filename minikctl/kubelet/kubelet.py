@@ -302,8 +302,10 @@ class Kubelet:
         """Create the Node, or bring the one that exists up to date; then take the lease."""
         limits, now = self.runtime.limitations(), self.clock.now()
         wanted = nodes.node_object(self.config, self.machine, self.runtime_version, limits, now)
+        self.node_event(NORMAL, "Starting", "Starting kubelet.")
         try:
             self._node = self.client.create("nodes", wanted)
+            self._tell_of_conditions([], wanted["status"]["conditions"])
         except ApiError as e:
             if e.reason != "AlreadyExists":
                 raise
@@ -313,8 +315,12 @@ class Kubelet:
                 self._node = self.client.update("nodes", changed)
         self.renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report_status(force=True)
-        self.node_event(NORMAL, "Starting", "Starting kubelet.")
-        self.node_event(NORMAL, "NodeReady", f"Node {self.name} status is now: NodeReady")
+
+    def _tell_of_conditions(self, before: list[Obj], after: list[Obj]) -> None:
+        """On simulated nodes, of which there may be many, only of what has changed."""
+        if before or not self.runtime.simulated:
+            for reason in nodes.news(before, after):
+                self.node_event(NORMAL, reason, f"Node {self.name} status is now: {reason}")
 
     def report_status(self, *, force: bool = False) -> None:
         """Write the node's status when it changed; with `force`, its heartbeats too."""
@@ -333,6 +339,7 @@ class Kubelet:
             node = {k: v for k, v in node.items() if k != "status"}
             meta = {k: v for k, v in node["metadata"].items() if k != "resourceVersion"}
             self._node = self.client.update("nodes", {**node, "metadata": meta, "status": after}, subresource="status")
+            self._tell_of_conditions(before.get("conditions") or [], after["conditions"])
 
     def renew_lease(self) -> None:
         """Say that the node is alive. Raises ApiError."""

@@ -193,6 +193,25 @@ def _condition(before: list[Obj], kind: str, status: str, reason: str, message: 
     }
 
 
+_NEWS = {
+    ("MemoryPressure", "True"): "NodeHasInsufficientMemory",
+    ("MemoryPressure", "False"): "NodeHasSufficientMemory",
+    ("DiskPressure", "True"): "NodeHasDiskPressure",
+    ("DiskPressure", "False"): "NodeHasNoDiskPressure",
+    ("PIDPressure", "True"): "NodeHasInsufficientPID",
+    ("PIDPressure", "False"): "NodeHasSufficientPID",
+    ("Ready", "True"): "NodeReady",
+    ("Ready", "False"): "NodeNotReady",
+}
+
+
+def news(before: Iterable[Obj], after: Iterable[Obj]) -> list[str]:
+    """The Events' reasons for the conditions that are not what they were. Source: kubelet `nodestatus/setters.go`."""
+    known = {(c["type"], c.get("status")) for c in before}
+    fresh = [(c["type"], c.get("status")) for c in after]
+    return [_NEWS[c] for c in fresh if c in _NEWS and c not in known]
+
+
 def images(found: Iterable[ImageStatus]) -> list[Obj]:
     """The largest images of a node, as its status lists them. Source: kubelet `nodestatus/setters.go` (Images)."""
     largest = sorted(found, key=lambda i: (-i.size, i.tags))[:MOST_IMAGES]

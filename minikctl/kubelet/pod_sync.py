@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import allotment, pod_worker, resize
-from minikctl.kubelet.admission import ADMITTED
+from minikctl.kubelet import admission, allotment, pod_worker, resize
 from minikctl.kubelet.containers import container_config, hostname, plain_config
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.images import NotStarted, Pulling
@@ -42,6 +41,8 @@ from minikctl.runtime.interface import (
 if TYPE_CHECKING:
     from minikctl.kubelet.kubelet import Kubelet, PodRecord
 
+HANDLERS = ("runc", "crun")
+"""What RuntimeClasses may name: the usual ones. Another promises what this runtime is not."""
 RETRY = 3.0
 """Seconds after which a start that the runtime refused is tried again."""
 PULL_CHECK = 10.0
@@ -96,7 +97,7 @@ class PodSync:
     def _admit(self, record: PodRecord) -> bool:
         """False when this node does not take the pod: then it has failed."""
         pod, (reason, why) = record.pod, self.kubelet.admit(record)
-        if (reason, why) == ADMITTED:
+        if (reason, why) == admission.ADMITTED:
             return True
         self._event(pod, WARNING, reason, why)
         self.kubelet.writer.write(pod, failed_status(pod, reason, f"Pod was rejected: {why}", self.clock.now()))
@@ -214,6 +215,7 @@ class PodSync:
             return RETRY
         if actions.create_sandbox:
             try:
+                self._check_handler(pod)
                 self.runtime.run_pod_sandbox(self._sandbox_config(pod, actions.sandbox_attempt))
             except RuntimeFailure as e:
                 text = f"Failed to create pod sandbox: {e}"
@@ -438,6 +440,15 @@ class PodSync:
     def _hostname(self, pod: Obj) -> str:
         return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
 
+    def _check_handler(self, pod: Obj) -> None:
+        """Who asks for a stronger wall (gVisor, Kata) must not get a weaker one. Raises RuntimeFailure, ApiError."""
+        wanted = pod["spec"].get("runtimeClassName")
+        if not wanted or self.runtime.simulated:
+            return
+        handler = self.kubelet.client.get("runtimeclasses.node.k8s.io", wanted).get("handler") or ""
+        if handler not in HANDLERS:
+            raise RuntimeFailure(f'failed to get sandbox runtime: no runtime for "{handler}" is configured')
+
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
             uid=uid(pod),
@@ -450,6 +461,7 @@ class PodSync:
             annotations=annotations_of(pod),
             labels=labels_of(pod),
             resources=allotment.of_whole_pod(pod, self.kubelet.settings.pod_pids_limit),
+            sysctls=admission.sysctls(pod),
         )
 
     def _event(self, pod: Obj, event_type: str, reason: str, message: str) -> None:

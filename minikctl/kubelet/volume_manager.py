@@ -95,9 +95,10 @@ def _sub_path(spec: Obj, mount: Obj, mounted: Mounted, env: Mapping[str, str]) -
     """A part of a volume; never anything outside of it, whatever links there are in it."""
     sub = mount.get("subPath") or ""
     if mount.get("subPathExpr"):
-        sub = environment.expand(mount["subPathExpr"], env)
-        if "$(" in sub:
-            raise ConfigError(f"missing value for {sub[sub.find('$(') :]!r} in subPathExpr")
+        missing: set[str] = set()
+        sub = environment.expand(mount["subPathExpr"], env, missing)
+        if missing:  # the whole volume in place of a part of it would be a surprise
+            raise ConfigError(f"missing value for {', '.join(sorted(missing))}")
     if not sub:
         return mounted.path
     failed = ConfigError(f'failed to prepare subPath for volumeMount "{mount["name"]}" of container "{spec["name"]}"')

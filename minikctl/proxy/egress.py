@@ -1,9 +1,9 @@
 """Pods reach what is outside the cluster as far as the host does: by TCP, and through this process.
 
-nftables sends every TCP connection that leaves the cluster to one listener of the router; the relay asks the kernel
-where it wanted to go, and connects there from the host's side. The host's own loopback is reached at one address only,
-HOST_ADDRESS, which pods know as `host.minikctl.internal`. Other protocols are refused at once (names are asked for by
-the cluster's DNS). Without nftables there is no way out.
+nftables sends every TCP connection that leaves the cluster, from pods and from the router, to one listener of the
+router; the relay asks the kernel where it wanted to go, and connects there from the host's side. The host's own
+loopback is reached at one address only, HOST_ADDRESS, which pods know as `host.minikctl.internal`. Other protocols are
+refused at once (names are asked for by the cluster's DNS). Without nftables there is no way out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from collections.abc import Callable, Iterable
 
 from minikctl.proxy.balancer import HOST
 from minikctl.proxy.relay import ACCEPTS, Connection, Front, Relay, reset
+from minikctl.proxy.routes import LOOPBACK as LOOPBACK_DEVICE
 from minikctl.proxy.rules import LOOPBACK, Endpoint
+from minikctl.runtime.network.rtnetlink import Netlink
 
 log = logging.getLogger("proxy")
 HOST_ADDRESS = "169.254.1.2"
@@ -31,6 +33,11 @@ table ip {t} {{
   set cluster {{ type ipv4_addr; flags interval; elements = {{ {cluster} }} }}
   chain out {{
     type nat hook prerouting priority -90; policy accept;
+    ip daddr @cluster accept
+    meta l4proto tcp dnat to {address}:{port}
+  }}
+  chain own {{
+    type nat hook output priority -90; policy accept;
     ip daddr @cluster accept
     meta l4proto tcp dnat to {address}:{port}
   }}
@@ -54,12 +61,27 @@ def rules(address: str, cluster: Iterable[str], port: int = PORT) -> str:
     return RULES.format(t=TABLE, cluster=", ".join(cluster), address=address, port=port)
 
 
-def start(relay: Relay, run: Callable[[str, list[str]], str], address: str, cluster: Iterable[str]) -> None:
-    """Listen at `address` in this process' network namespace and lead there what leaves the cluster. Raises OSError, and
-    what `run` raises."""
+def start(
+    relay: Relay, run: Callable[[str, list[str]], str], address: str, cluster: Iterable[str], pods: Iterable[str]
+) -> None:
+    """Listen at `address` in this process' network namespace and lead there what leaves the cluster. pods: those of the
+    cluster's networks whose addresses have a route each. Raises OSError, and what `run` raises."""
     listener = listen(address, PORT)
     run(rules(address, cluster), ["-f", "-"])
+    add_routes(address, pods)
     relay.call(lambda: relay.add_front(TABLE, EgressFront(relay, listener)))
+
+
+def add_routes(address: str, pods: Iterable[str]) -> None:
+    """Pods on the host's network are on the router itself: what they send out has to have a route before the rules can
+    lead it elsewhere; addresses that no pod has must not take it. Raises OSError."""
+    netlink = Netlink()
+    try:
+        for network in pods:
+            netlink.add_end(network)
+        netlink.add_route("0.0.0.0/0", LOOPBACK_DEVICE, source=address)
+    finally:
+        netlink.close()
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -96,7 +96,7 @@ def _in_network(
     client: Client, host: HostSide, relay: Relay, backend: Nftables | None, own: list[str], beside: Beside | None
 ) -> list[Callable[[], None]]:
     """What else a cluster network needs of this process: NetworkPolicy, the way out, and `beside`; what ends them.
-    own: the cluster's networks, that of the pods first."""
+    own: the cluster's networks: of pods, of nodes, of Services."""
     from minikctl.proxy import egress
     from minikctl.proxy.policy.enforcer import Enforcer
 
@@ -113,7 +113,7 @@ def _in_network(
     ends = [enforcer.stop, informers.stop]
     if backend is not None:
         try:
-            egress.start(relay, run_nft, CONTROL_PLANE, cluster)
+            egress.start(relay, run_nft, CONTROL_PLANE, cluster, own[:2])
         except (OSError, BackendFailure) as e:
             log.error("pods cannot reach what is outside the cluster: %s", e)
     else:

@@ -78,6 +78,8 @@ class SandboxConfig:
     """The pod's: a simulated runtime takes its orders from them."""
     labels: Mapping[str, str] = field(default_factory=dict)
     resources: Resources = Resources()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the kernel for its namespaces, by names with dots."""
 
 
 @dataclass(frozen=True, slots=True)

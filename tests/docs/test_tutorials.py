@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -67,6 +68,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_tutorial(daemon: Daemon, tmp_path: Path) -> None:
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -89,6 +91,10 @@ def test_the_tutorial(daemon: Daemon, tmp_path: Path) -> None:
         )
         return done.stdout
 
+    daemon.start("--nodes", "2")
+    if not daemon.has_network:
+        pytest.skip("this machine does not let us make network namespaces")
+    assert daemon.run("cluster", "stop").code == 0
     for command, wanted in steps(ROOT / "docs" / "tutorial.md"):
         deadline = time.monotonic() + (60 if READS.match(command) else 0)
         while not fits(wanted, shown := run(command)):

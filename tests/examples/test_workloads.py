@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.runtime.network.client import ClusterNetwork
 from tests.support.daemon import Daemon
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,6 +36,7 @@ SHOWN: dict[str, list[str]] = {
     "replicationcontroller": ["replication-controller  Created pod: hello-"],
     "revisions": ["podtemplate/greeter", "daemonset.apps/agent rolled back"],
     "storage": ["pod/reader condition met", "by-hand   5Gi"],
+    "lifecycle": ["[pod/talks/reader] said: hello", "CrashLoopBackOff"],
     "images": ["Successfully tagged images-example:1"],
     "rollouts": ["Version: 2.0.0", "deployment.apps/rolling rolled back"],
     "blue-green": ['deployment.apps "blue" deleted'],
@@ -53,7 +53,7 @@ SHOWN: dict[str, list[str]] = {
 
 TOGETHER = [
     pytest.param(["cronjob", "job", "statefulset", "statefulset-storage", "revisions", "storage"], id="workloads"),
-    pytest.param(["daemonset", "replicationcontroller", "images"], id="images"),
+    pytest.param(["daemonset", "replicationcontroller", "images", "lifecycle"], id="images"),
     pytest.param(["rollouts", "blue-green", "canary", "draining"], id="delivery"),
     pytest.param(["autoscaling"], id="autoscaling", marks=needs_port_80),
     pytest.param(["ingress"], id="ingress", marks=needs_curl),
@@ -108,7 +108,7 @@ def walks(daemon: Daemon, folder: Path, examples: list[str], at_once: int) -> No
 
 @pytest.mark.parametrize("examples", TOGETHER)
 def test_walkthroughs(daemon: Daemon, tmp_path: Path, examples: list[str]) -> None:
-    if "network" in examples and ClusterNetwork.open(daemon.root) is None:
+    if "network" in examples and not daemon.has_network:
         pytest.skip("this machine does not let us make network namespaces")
     walks(daemon, tmp_path, examples, 4)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from minikctl.api.scheduling import amounts, host_ports, pod_requests
-from minikctl.kubelet.admission import ADMITTED, refusal
+from minikctl.kubelet.admission import ADMITTED, refusal, sysctls
 
 NODE = {"metadata": {"name": "node-1", "labels": {"kubernetes.io/os": "linux", "disk": "ssd"}}, "spec": {}}
 ROOM = amounts({"cpu": "2", "memory": "1Gi", "pods": "3", "ephemeral-storage": "10Gi"})
@@ -94,6 +94,37 @@ def test_what_a_node_can_give(wish: dict[str, Any], here: list[Any], reason: str
 )
 def test_taints_that_drive_pods_away(taint: Any, tolerations: Any, reason: str) -> None:
     assert decide(pod(tolerations=tolerations), [], [taint])[0] == reason
+
+
+def sysctl(title: str, **spec: Any) -> dict[str, Any]:
+    return pod(securityContext={"sysctls": [{"name": title, "value": "1"}]}, **spec)
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        (sysctl("kernel.shm_rmid_forced"), ""),
+        (sysctl("net.ipv4.tcp_syncookies"), ""),
+        (sysctl("net/ipv4/tcp_syncookies"), ""),
+        (sysctl("kernel.msgmax"), 'forbidden sysctl: "kernel.msgmax" not allowlisted'),
+        (sysctl("vm.swappiness"), 'forbidden sysctl: "vm.swappiness" not allowlisted'),
+        (
+            sysctl("net.ipv4.tcp_syncookies", hostNetwork=True),
+            'forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host net enabled',
+        ),
+        (
+            sysctl("kernel.shm_rmid_forced", hostIPC=True),
+            'forbidden sysctl: "kernel.shm_rmid_forced" not allowed with host ipc enabled',
+        ),
+        (sysctl("kernel.shm_rmid_forced", hostNetwork=True), ""),
+    ],
+)
+def test_sysctls(wish: dict[str, Any], message: str) -> None:
+    assert decide(wish, []) == (("SysctlForbidden", message) if message else ADMITTED)
+
+
+def test_names_of_sysctls() -> None:
+    assert list(sysctls(sysctl("net/ipv4/conf/eth0.1/forwarding"))) == ["net.ipv4.conf.eth0/1.forwarding"]
 
 
 def test_what_is_looked_at_first() -> None:

@@ -51,7 +51,7 @@ class Running:
             "nodeName": "node-1",
             "containers": [container],
             "restartPolicy": policy,
-            "terminationGracePeriodSeconds": 5,
+            "terminationGracePeriodSeconds": 2,
             "automountServiceAccountToken": False,
             **(spec or {}),
         }
@@ -62,7 +62,7 @@ class Running:
     def pod(self, name="web"):
         return next((p for p in self.client.list("pods", "default")["items"] if p["metadata"]["name"] == name), None)
 
-    def wait(self, condition, what="", name="web", seconds=10.0):
+    def wait(self, condition, what="", name="web", seconds=60.0):
         """The pod, as soon as the condition holds for it."""
 
         def check():
@@ -209,6 +209,16 @@ def test_an_image_that_does_not_exist(node):
     fixed["spec"]["containers"][0]["image"] = "busybox"
     node.client.update("pods", {k: v for k, v in fixed.items() if k != "status"})
     node.ready()
+
+
+def test_runtime_classes(node):
+    for title, handler in (("plain", "runc"), ("gvisor", "runsc")):
+        node.client.create("runtimeclasses.node.k8s.io", {"metadata": {"name": title}, "handler": handler})
+        node.create(title, spec={"runtimeClassName": title})
+    node.ready("plain")
+    failed = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "runsc" is configured'
+    node.wait(lambda _: ("FailedCreatePodSandBox", failed) in node.events("gvisor"), name="gvisor")
+    assert waiting(node.pod("gvisor"), "ContainerCreating")
 
 
 def test_a_program_that_does_not_exist(node):

@@ -232,7 +232,7 @@ def mount(tmp_path: Path, **more: object) -> Mount:
     volume = tmp_path / "volume"
     volume.mkdir(exist_ok=True)
     spec = {"name": "app", "volumeMounts": [{"name": "v", "mountPath": "/m", **more}]}
-    return mounts(spec, {"v": Mounted(volume)}, {"POD": "web-0"})[0]
+    return mounts(spec, {"v": Mounted(volume)}, {"POD": "web-0", "EMPTY": ""})[0]
 
 
 def test_mounts(tmp_path: Path) -> None:
@@ -241,8 +241,9 @@ def test_mounts(tmp_path: Path) -> None:
     assert mount(tmp_path, readOnly=True).read_only
     assert mount(tmp_path, subPath="a/b").host_path == f"{volume}/a/b" and (volume / "a/b").is_dir()
     assert mount(tmp_path, subPathExpr="$(POD)").host_path == f"{volume}/web-0"
-    with pytest.raises(ConfigError, match="missing value"):
-        mount(tmp_path, subPathExpr="$(NO)")
+    assert mount(tmp_path, subPathExpr="$$(POD)").host_path == f"{volume}/$(POD)"
+    with pytest.raises(ConfigError, match=r"^missing value for EMPTY, NO$"):
+        mount(tmp_path, subPathExpr="$(NO)/$(POD)/$(EMPTY)")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import pytest
 from tests.proxy.http_load import Connect, get, load
 from tests.proxy.lab import missing_tools
 from tests.support.forked_cluster import ForkedCluster, forked_cluster, import_for_others
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 from tests.support.waiting import eventually
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.47"
@@ -30,19 +30,21 @@ BOTH_USERS = pytest.mark.parametrize("user", ["root", "ordinary"])
 BOTH_BACKENDS = pytest.mark.parametrize("backend", ["nftables", "userspace"])
 
 
-def run_as(user: str, tmp_path: Path, check: Callable[[], None]) -> None:
+def run_as(user: str, check: Callable[[Path], None]) -> None:
+    """In a folder of that user's own."""
     if user == "root" and os.geteuid() != 0:
         pytest.skip("not root")
-    if user == "ordinary":
+    with open_folder() as folder:
+        if user == "root":
+            check(folder)
+            return
         import_for_others()
         try:
-            as_ordinary_user(tmp_path, check)
+            as_ordinary_user(folder, partial(check, folder))
         except AssertionError as e:
             if str(e).startswith("Skipped: "):  # in the child
                 pytest.skip(str(e).removeprefix("Skipped: "))
             raise
-    else:
-        check()
 
 
 @contextlib.contextmanager
@@ -131,14 +133,14 @@ def all_answers(connect: Connect, times: int = 30) -> set[str]:
 
 @BOTH_USERS
 @BOTH_BACKENDS
-def test_services_of_real_pods(backend: str, user: str, tmp_path: Path) -> None:
+def test_services_of_real_pods(backend: str, user: str) -> None:
     if missing := missing_tools(backend):
         pytest.skip(missing)
-    run_as(user, tmp_path, partial(_services, backend, tmp_path))
+    run_as(user, partial(_services, backend))
 
 
-def _services(backend: str, tmp_path: Path) -> None:
-    with forked_cluster(tmp_path / "state", {"MINIKCTL_PROXY": backend}, nodes=2) as cluster:
+def _services(backend: str, folder: Path) -> None:
+    with forked_cluster(folder / "state", {"MINIKCTL_PROXY": backend}, nodes=2) as cluster:
         check_backend(cluster, backend)
         cluster.deployment("web", "busybox", 3, {"command": ["sleep", "1000000"], "ports": SERVER["ports"]})
         ports = [

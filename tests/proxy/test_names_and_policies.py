@@ -124,6 +124,10 @@ def _way_out(cluster: ForkedCluster, client: str) -> None:
         address = HOST_ADDRESS
         eventually(lambda: lookup(cluster, client, "host.minikctl.internal") == [address])
         eventually(lambda: connects(cluster, client, address, port))
+        eventually(lambda: connects(cluster, "", address, port))  # as pods on the host's network do
+        for source in ("", client):
+            with cluster.socket(source) as sock, pytest.raises(OSError, match=r"unreachable|No route"):
+                sock.connect(("10.244.77.77", 80))  # an address that no pod has
         spec: Obj = {"podSelector": {}, "policyTypes": ["Egress"]}
         cluster.create("networkpolicies.networking.k8s.io", "no-way-out", spec=spec)
         eventually(lambda: not connects(cluster, client, address, port))

@@ -7,6 +7,7 @@ import random
 import re
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from minikctl.proxy.rules import BackendFailure, Endpoint, Key, Target
 from tests.proxy import lab as labs
 from tests.proxy.lab import NODES, SERVICES, Lab
 from tests.support.network import cluster_network
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 from tests.support.waiting import eventually
 
 
@@ -135,13 +136,13 @@ def test_flows_of_udp_leave_an_endpoint_that_is_gone(lab: Lab) -> None:
         assert conntrack.clean({("10.96.0.53", 53): frozenset()}, connect) == 1, "all flows of a Service that is gone"
 
 
-def test_as_an_ordinary_user(tmp_path: Path) -> None:
+def test_as_an_ordinary_user() -> None:
     if missing := labs.missing_tools("nftables"):
         pytest.skip(missing)
 
-    def check() -> None:
+    def check(folder: Path) -> None:
         os.environ["PATH"] += ":/usr/sbin:/sbin"
-        with cluster_network(labs.state_dir(tmp_path)) as network:
+        with cluster_network(labs.state_dir(folder)) as network:
             if network is None:
                 return
             lab = Lab(network)
@@ -154,7 +155,8 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
             eventually(lambda: lab.all_who("b", "10.96.0.80", 80, 20) == {"a", "c"})
             lab.close()
 
-    as_ordinary_user(tmp_path, check)
+    with open_folder() as folder:
+        as_ordinary_user(folder, partial(check, folder))
 
 
 def test_small_steps_lead_where_a_fresh_load_leads(lab: Lab) -> None:

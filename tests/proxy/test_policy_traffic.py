@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.proxy import lab as labs
 from tests.proxy.lab import PODS, Lab, Served
 from tests.support.forked_cluster import import_for_others
 from tests.support.network import cluster_network
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 SERVICE = "10.96.0.80"
 NAMESPACES = [{"metadata": {"name": "default", "labels": {"kubernetes.io/metadata.name": "default"}}}]
@@ -141,13 +142,12 @@ def test_the_way_out_of_a_pod(policies: Policies) -> None:
     assert reaches(lab, "c", PODS["a"])  # it may be spoken to, and answer
 
 
-def test_as_an_ordinary_user(tmp_path: Path) -> None:
+def test_as_an_ordinary_user() -> None:
     if missing := labs.missing_tools("nftables"):
         pytest.skip(missing)
-    folder = labs.state_dir(tmp_path)
 
-    def check() -> None:
-        with cluster_network(folder) as network:
+    def check(folder: Path) -> None:
+        with cluster_network(labs.state_dir(folder)) as network:
             if network is None:
                 return
             lab = Lab(network)
@@ -164,7 +164,8 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
                 lab.close()
 
     import_for_others()
-    as_ordinary_user(tmp_path, check)
+    with open_folder() as folder:
+        as_ordinary_user(folder, partial(check, folder))
 
 
 def test_connections_that_stand_go_on(policies: Policies) -> None:

@@ -14,7 +14,7 @@ from minikctl.runtime.process import proc
 from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range, kill_everything
 
 
-def until(condition: Callable[[], object], what: str = "", seconds: float = 10.0) -> object:
+def until(condition: Callable[[], object], what: str = "", seconds: float = 60.0) -> object:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not in time: {what}"

@@ -379,3 +379,45 @@ def test_grpc_health(node: Node) -> None:
     assert probe("other").ok is False
     assert get(f"http://{ip}:8088/make-not-serving")[0] == 200
     assert probe("fine").ok is False
+
+
+def test_liveness(node: Node) -> None:
+    """Healthy for ten seconds; the test does not wait for the end of them."""
+    _, ip = start(node, 8080, "liveness")
+    url = f"http://{ip}:8080"
+    status, _, body = get(url + "/healthz")
+    assert (status, body) == (200, "ok") or status == 500  # on a slow machine
+    age = get(url + "/started")[2]
+    assert age.endswith("s") and float(age[:-1]) >= 0
+    assert get(url + "/nothing")[0] == 404
+
+
+def test_test_webserver(node: Node) -> None:
+    _, ip = start(node, 8088, "test-webserver", "--port", "8088")
+    url = f"http://{ip}:8088"
+    status, _, body = get(url + "/")
+    assert status == 200 and body.startswith("<pre>\n")
+    assert get(url + "/nothing/here")[0] == 404
+
+
+def test_tcp_reset(node: Node) -> None:
+    container, ip = start(node, 8089, "tcp-reset", "--port", "8089")
+    with socket.create_connection((ip, 8089)) as s:
+        s.sendall(b"more than one byte")
+        with pytest.raises(ConnectionResetError):
+            s.recv(1)
+    until(lambda: any("Connection from" in line for line in node.log(container)), "it says who came")
+
+
+def test_nettest_alone(node: Node) -> None:
+    """Without an API server it finds nobody, says why, and still answers."""
+    _, ip = start(node, 8091, "nettest", "--port", "8091", "--peers", "1")
+    url = f"http://{ip}:8091"
+    assert get(url + "/status")[2] == "running"
+    assert json.loads(get(url + "/write?source=me")[2])["Received"] == {"me": 1}
+    until(lambda: json.loads(get(url + "/read")[2])["Errors"], "it tells of what went wrong")
+
+
+def test_inclusterclient_needs_a_service_account(node: Node) -> None:
+    code, lines = out(node, "inclusterclient")
+    assert code == 1 and "unable to load in-cluster configuration" in lines[-1]

@@ -135,6 +135,16 @@ def test_an_unknown_repository():
         images.find(parse("nobody/nothing:1"))
 
 
+@pytest.mark.parametrize("name", ["mysql:8.4", "postgres:17", "mongo:8", "mariadb:11"])
+def test_databases_are_no_part_of_the_catalogue(name):
+    """They are too much to emulate; the pod says so, and how to have them."""
+    with pytest.raises(ImageFailure) as caught:
+        images.find(parse(name))
+    said = str(caught.value)
+    assert said.startswith(f'failed to pull and unpack image "docker.io/library/{name}": failed to resolve reference ')
+    assert f"minikctl image pull {name}, minikctl image load -i FILE" in said
+
+
 def test_registered_programs(tmp_path):
     own = {"image": "me/app:1", "command": ["PROGRAM", "ARGUMENT"]}
     (tmp_path / "NAME.json").write_text(json.dumps(own))

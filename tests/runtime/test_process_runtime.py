@@ -12,10 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from minikctl.runtime.interface import NOT_READY, RuntimeFailure, StartFailure
+from minikctl.runtime.interface import NOT_READY, RuntimeFailure, SandboxConfig, StartFailure
 from minikctl.runtime.process import proc
 from minikctl.runtime.process.runtime import address_is_free, cluster_range, kill_everything
 from tests.runtime.conftest import open_node, processes_of, until
+
+
+def test_what_is_of_the_kernel_cannot_be_set(node):
+    config = SandboxConfig("tuned", "tuned", "default", sysctls={"kernel.shm_rmid_forced": "1"})
+    with pytest.raises(RuntimeFailure, match=r"sysctl kernel.shm_rmid_forced cannot be set: pods share this machine's"):
+        node.runtime.run_pod_sandbox(config)
 
 
 def test_output_and_exit_code(node):

@@ -10,10 +10,11 @@ from contextlib import suppress
 import pytest
 
 from tests.streams.conftest import Cluster, Program
+from tests.support.waiting import eventually
 
 
-def through(port: int, data: bytes, host: str = "127.0.0.1") -> bytes:
-    with socket.create_connection((host, port), timeout=15) as connection:
+def through(port: int, data: bytes, host: str = "127.0.0.1", seconds: float = 15) -> bytes:
+    with socket.create_connection((host, port), timeout=seconds) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -51,6 +52,33 @@ def test_services_and_chosen_local_ports(program: Program) -> None:
     with program.running("port-forward", "service/listens", f"{port}:http", "--address", "127.0.0.1") as forwarding:
         assert forwarding.until("\n") == f"Forwarding from 127.0.0.1:{port} -> 8081\n"
         assert through(port, b"hello") == b"got 5 hello"
+
+
+def test_it_goes_on_with_the_pod_that_comes_next(cluster: Cluster) -> None:
+    spec = cluster.client.get("pods", "listens", "default")["spec"]
+    wanted = {"containers": [{k: v for k, v in spec["containers"][0].items() if k != "volumeMounts"}]}
+
+    def make() -> None:
+        cluster.pod("replaced", wanted)
+        cluster.running("replaced")
+        cluster.said("replaced", "listening")
+
+    make()
+    with cluster.program("minikctl").running(
+        "port-forward", "--reconnect", "replaced", ":first", ":8081"
+    ) as forwarding:
+        text = forwarding.until("-> 8081\n")
+        first, second = local(text, 8080), local(text, 8081)
+        assert through(first, b"hello") == b"got 5 hello"
+        cluster.client.delete("pods", "replaced", "default")
+        eventually(lambda: not cluster.client.list("pods", "default", field_selector="metadata.name=replaced")["items"])
+        with ThreadPoolExecutor(1) as pool:
+            early = pool.submit(through, first, b"early", seconds=60)
+            make()
+            assert early.result() == b"got 5 early"
+        assert "Forwarding to pod replaced now\n" in forwarding.until("now\n")
+        assert through(second, b"again") == b"got 5 again"
+    cluster.client.delete("pods", "replaced", "default")
 
 
 def test_a_port_where_nobody_listens(program: Program) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from minikctl.client.local import LocalClient
 from minikctl.cluster import layout, processes
+from minikctl.runtime.network.client import ClusterNetwork
 from tests.support.cluster import Result
 from tests.support.waiting import eventually
 
@@ -55,6 +56,14 @@ class Daemon:
     @property
     def client(self) -> LocalClient:
         return LocalClient.on_files(self.root, actor="test")
+
+    @property
+    def has_network(self) -> bool:
+        """Whether the cluster, which runs, has a network of its own: this machine may refuse it."""
+        network = ClusterNetwork.open(self.root)
+        if network is not None:
+            network.close()
+        return network is not None
 
     def process(self, component: str) -> processes.Process:
         found = processes.read(layout.pid_file(self.root, component))

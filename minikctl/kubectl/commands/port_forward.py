@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from minikctl.api.meta import Obj, name, namespace
+from minikctl.api.errors import ApiError
+from minikctl.api.meta import Obj, condition_is, is_deleting, name, namespace
 from minikctl.kubectl import pod_of
 from minikctl.kubectl.command import Command, Invocation
-from minikctl.kubectl.flags import LIST, Option
+from minikctl.kubectl.flags import BOOL, LIST, Option
 from minikctl.kubectl.forwarding import Forwarder, parse_addresses, parse_ports
+from minikctl.kubectl.waiting import Deadline, TimedOut
 from minikctl.util.errors import UsageError
 
 
@@ -18,6 +22,20 @@ def run(call: Invocation) -> None:
         raise call.usage_error("TYPE/NAME and list of ports are required for port-forward")
     if call.flags.pod_running_timeout <= 0:
         raise call.usage_error("--pod-running-timeout must be higher than zero")
+    pod, words = _chosen(call)
+    forwarder = Forwarder(call, name(pod), namespace(pod), parse_addresses(call.flags.address), parse_ports(words))
+    try:
+        forwarder.open()
+        forwarder.listen()
+        forwarder.serve(partial(_next, call) if call.flags.reconnect else None)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        forwarder.close()
+
+
+def _chosen(call: Invocation) -> tuple[Obj, list[str]]:
+    """A running pod of what the words name now, and the ports as numbers of its own. Raises UsageError, ApiError."""
     target = pod_of.target_of(call, call.args[:1])
     pod = pod_of.pod_to_enter(call, target, call.flags.pod_running_timeout)
     words = call.args[1:]
@@ -33,15 +51,26 @@ def run(call: Invocation) -> None:
     phase = (pod.get("status") or {}).get("phase", "")
     if phase != "Running":
         raise UsageError(f"unable to forward port because pod is not running. Current status={phase}")
-    forwarder = Forwarder(call, name(pod), namespace(pod), parse_addresses(call.flags.address), parse_ports(words))
-    try:
-        forwarder.open()
-        forwarder.listen()
-        forwarder.serve()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        forwarder.close()
+    return pod, words
+
+
+def _next(call: Invocation) -> tuple[str, list[int]]:
+    """The pod to go on with and the numbers of its ports, as soon as there is one that runs and stays. Raises what
+    stands in the way when --pod-running-timeout is over."""
+    deadline = Deadline(call, call.flags.pod_running_timeout)
+    while True:
+        problem: Exception = UsageError("there is no pod that runs")
+        try:
+            pod, words = _chosen(call)
+            if condition_is(pod, "Ready") and not is_deleting(pod):
+                return name(pod), [port.remote for port in parse_ports(words)]
+        except (ApiError, UsageError) as e:
+            problem = e
+        try:
+            deadline.left()
+        except TimedOut:
+            raise problem from None
+        time.sleep(0.2)
 
 
 # ---------------------------------------------------------------------- which ports
@@ -134,6 +163,7 @@ COMMAND = Command(
         ("Port 80 of a deployment's pod at local port 8080", "port-forward deploy/web 8080:80"),
         ("The target of a service's port by its name", "port-forward service/web 8443:https"),
         ("Any free local port", "port-forward pod/web :80"),
+        ("Through roll-outs of a deployment", "port-forward --reconnect deploy/web 8080:80"),
         ("Reachable from other machines", "port-forward --address 0.0.0.0 pod/web 8080:80"),
     ),
     options=(
@@ -145,6 +175,11 @@ COMMAND = Command(
             "of which one must be free.",
         ),
         pod_of.RUNNING_TIMEOUT,
+        Option(
+            "reconnect",
+            BOOL,
+            help="When the pod is lost, go on with the one that comes in its place (kubectl has no such flag).",
+        ),
     ),
     complete="pods+ports",
     run=run,

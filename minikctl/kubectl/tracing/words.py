@@ -79,7 +79,7 @@ def service_name(host: str, namespace: str) -> tuple[str, str, str]:
     """(endpoint, service, namespace) that a name means inside the cluster, for a client in `namespace`; "" for parts
     that it has not. Names of others give ("", "", "")."""
     labels = host.removesuffix(f".{ZONE}").split(".")
-    if labels[-1] == "svc":
+    if len(labels) > 2 and labels[-1] == "svc":
         labels = labels[:-1]
     elif host.endswith(f".{ZONE}") or len(labels) > 2:
         return "", "", ""

@@ -1,17 +1,24 @@
 """Base images: what runs in them are the programs of the host, and small ones of ours for what it lacks."""
 
 from dataclasses import replace
+from shutil import which
 
-from minikctl.runtime.images import MIB, Image, docker, of_the_e2e_tests
+from minikctl.runtime.images import MIB, Image, Program, docker, of_the_e2e_tests
 from minikctl.runtime.images._applets import programs
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
+_IN_BIN = {
+    f"/bin/{name}": Program(host=(found,))
+    for name in ("arp", "chroot", "ifconfig", "ip", "route", "sysctl")
+    if (found := which(name, path="/usr/sbin:/sbin"))
+}
+"""What busybox has beside all its other programs, and this machine among those of the administrator."""
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
-        programs=programs(always=("nslookup",)),
+        programs={**programs(always=("nslookup",)), **_IN_BIN},
         size=4 * MIB,
     ),
     Image(

@@ -78,3 +78,12 @@ def set_network(name: str, value: str, *, needed: bool = True) -> bool:
             raise
         return False
     return True
+
+
+def set_kernel(title: str, value: str) -> None:
+    """A sysctl, by its name with dots. Raises OSError whose text names it."""
+    try:
+        with open("/proc/sys/" + title.translate(str.maketrans("./", "/.")), "w") as f:  # noqa: PTH123
+            f.write(value)
+    except OSError as e:
+        raise OSError(e.errno, f"sysctl {title} cannot be set to {value!r}: {e.strerror}") from None

@@ -29,6 +29,7 @@ class Pod:
     host_network: bool = False
     share_processes: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    sysctls: Mapping[str, str] = field(default_factory=dict)
 
 
 def link_name(pod_id: str) -> str:
@@ -46,6 +47,8 @@ def become(wanted: Pod, router: Netlink, router_namespace: int, program: Path | 
         socket.sethostname(wanted.hostname)
         if not wanted.host_network:
             _connect(wanted, router, router_namespace)
+        for title, value in wanted.sysctls.items():
+            namespaces.set_kernel(title, value)
         null = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)

@@ -20,6 +20,7 @@ _RTA_TO, _RTA_DEVICE, _RTA_VIA, _RTA_SOURCE = 1, 4, 5, 7
 _UP = 1
 _MAIN, _LOCAL = 254, 255
 _BOOT = 3
+_UNICAST, _TO_US, _UNREACHABLE = 1, 2, 7
 UNIVERSE, LINK, HOST = 0, 253, 254
 """How far an address or a route reaches."""
 
@@ -61,14 +62,20 @@ class Netlink:
     def delete_route(self, to: str, interface: int, *, local: bool = False) -> None:
         self._route(_DEL_ROUTE, 0, to, interface, "", "", local)
 
+    def add_end(self, to: str) -> None:
+        """Packets for these addresses go nowhere, and their senders are told so, unless there is a longer route."""
+        self._route(_NEW_ROUTE, _CREATE | _REPLACE, to, 0, "", "", False)
+
     def _route(self, what: int, flags: int, to: str, interface: int, via: str, source: str, local: bool) -> None:
+        """interface 0: the route of an end."""
         network, _, bits = to.partition("/")
-        scope = HOST if local else UNIVERSE if via else LINK
-        table, kind = (_LOCAL, 2) if local else (_MAIN, 1)
+        scope = HOST if local else UNIVERSE if via or not interface else LINK
+        table, kind = (_LOCAL, _TO_US) if local else (_MAIN, _UNICAST if interface else _UNREACHABLE)
         body = struct.pack("=BBBBBBBBI", socket.AF_INET, int(bits), 0, 0, table, _BOOT, scope, kind, 0)
         if int(bits):
             body += _attribute(_RTA_TO, socket.inet_aton(network))
-        body += _attribute(_RTA_DEVICE, struct.pack("=I", interface))
+        if interface:
+            body += _attribute(_RTA_DEVICE, struct.pack("=I", interface))
         for key, address in ((_RTA_VIA, via), (_RTA_SOURCE, source)):
             body += _attribute(key, socket.inet_aton(address)) if address else b""
         self._ask(what, flags, body)

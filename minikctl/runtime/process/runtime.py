@@ -208,6 +208,10 @@ class ProcessRuntime:
 
     def _begin(self, sandbox: SandboxStatus, config: SandboxConfig) -> None:
         """Make what the pod's containers share. Raises RuntimeFailure, OSError."""
+        if config.sysctls:
+            raise RuntimeFailure(
+                f"sysctl {next(iter(config.sysctls))} cannot be set: pods share this machine's kernel settings"
+            )
 
     def _survived(self, sandbox: SandboxStatus) -> bool:
         """Whether it is still there for an agent that comes later."""

@@ -96,6 +96,7 @@ class PodNetwork:
             config.host_network,
             config.share_processes,
             environment,
+            config.sysctls,
         )
         try:
             self._watch(sandbox.id, self._network.add_pod(wanted))

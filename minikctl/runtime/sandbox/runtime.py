@@ -124,6 +124,7 @@ class SandboxRuntime(ProcessRuntime):
 
     def _begin(self, sandbox: SandboxStatus, config: SandboxConfig) -> None:
         if self._network is None:
+            super()._begin(sandbox, config)
             return
         shared = self._shared_memory(sandbox)
         remove_tree(shared)

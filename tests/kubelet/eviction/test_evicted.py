@@ -62,6 +62,7 @@ def test_memory_pressure(sandboxed: Running) -> None:
     assert terminated(first(pod))["exitCode"] == 137
     assert ("Evicted", pod["status"]["message"]) in sandboxed.events("greedy")
     assert ("EvictionThresholdMet", "Attempting to reclaim memory") in sandboxed.events("node-1")
+    assert "NodeHasInsufficientMemory" in dict(sandboxed.events("node-1"))
     node = sandboxed.client.get("nodes", "node-1")
     assert condition_is(node, "MemoryPressure") and condition_is(node, "Ready")
     assert sandboxed.pod("asked")["status"]["phase"] == "Running"

@@ -155,6 +155,27 @@ def test_a_target_of_an_ordinary_user(node: Node) -> None:
         as_ordinary_user(folder, in_a_node(folder, check_target, network=True))
 
 
+def check_sysctls(node: Node) -> None:
+    """Of the pod's namespaces alone; what cannot be set fails the pod by name."""
+    wanted = {"kernel.shm_rmid_forced": "1", "net.ipv4.ip_local_port_range": "20000 20010"}
+    pod(node, "tuned", sysctls=wanted)
+    read = "cd /proc/sys; cat kernel/shm_rmid_forced net/ipv4/ip_local_port_range"
+    assert said(node, read) == ["1", "20000\t20010"]
+    pod(node, "plain")
+    assert said(node, read)[0] == Path("/proc/sys/kernel/shm_rmid_forced").read_text().strip()
+    with pytest.raises(RuntimeFailure, match=r"sysctl net.ipv4.no_such_thing cannot be set to '1': No such file"):
+        pod(node, "wrong", sysctls={"net.ipv4.no_such_thing": "1"})
+
+
+def test_sysctls(node: Node) -> None:
+    check_sysctls(node)
+
+
+def test_sysctls_of_an_ordinary_user(node: Node) -> None:
+    with open_folder() as folder:
+        as_ordinary_user(folder, in_a_node(folder, check_sysctls, network=True))
+
+
 def test_on_the_nodes_network(node: Node) -> None:
     pod(node, "daemon", host_network=True)
     server = node.run("python3", "-c", LISTEN.format(node_address(1), 80), image="python")
