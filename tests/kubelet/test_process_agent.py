@@ -211,6 +211,16 @@ def test_an_image_that_does_not_exist(node):
     node.ready()
 
 
+def test_runtime_classes(node):
+    for title, handler in (("plain", "runc"), ("gvisor", "runsc")):
+        node.client.create("runtimeclasses.node.k8s.io", {"metadata": {"name": title}, "handler": handler})
+        node.create(title, spec={"runtimeClassName": title})
+    node.ready("plain")
+    failed = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "runsc" is configured'
+    node.wait(lambda _: ("FailedCreatePodSandBox", failed) in node.events("gvisor"), name="gvisor")
+    assert waiting(node.pod("gvisor"), "ContainerCreating")
+
+
 def test_a_program_that_does_not_exist(node):
     node.create(command=["nosuch"])
     pod = node.wait(lambda p: waiting(p, "RunContainerError"))
