@@ -29,6 +29,8 @@ from minikctl.runtime.interface import (
 if TYPE_CHECKING:
     from minikctl.kubelet.kubelet import Kubelet, PodRecord
 
+HANDLERS = ("runc", "crun")
+"""What RuntimeClasses may name: the usual ones. Another promises what this runtime is not."""
 RESIZE_RETRY = 3.0
 ORPHAN_GRACE = 1.0
 
@@ -159,6 +161,7 @@ class PodSync:
             return RETRY
         if actions.create_sandbox:
             try:
+                self._check_handler(pod)
                 self.runtime.run_pod_sandbox(self._sandbox_config(pod, actions.sandbox_attempt))
             except RuntimeFailure as e:
                 text = f"Failed to create pod sandbox: {e}"
@@ -292,6 +295,15 @@ class PodSync:
             if self.kubelet.static is None or not is_static(record.pod):
                 raise
             self.kubelet.static.not_reported(record.pod, e)
+
+    def _check_handler(self, pod: Obj) -> None:
+        """Who asks for a stronger wall (gVisor, Kata) must not get a weaker one. Raises RuntimeFailure, ApiError."""
+        wanted = pod["spec"].get("runtimeClassName")
+        if not wanted or self.runtime.simulated:
+            return
+        handler = self.kubelet.client.get("runtimeclasses.node.k8s.io", wanted).get("handler") or ""
+        if handler not in HANDLERS:
+            raise RuntimeFailure(f'failed to get sandbox runtime: no runtime for "{handler}" is configured')
 
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
