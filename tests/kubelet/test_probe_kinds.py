@@ -120,7 +120,8 @@ def test_when_they_ask(node: Running, tmp_path: Path) -> None:
 def test_a_liveness_probe_goes_on_asking_after_a_restart(node: Running, tmp_path: Path) -> None:
     """It fails for the first run only."""
     flag = tmp_path / "second"
-    probe = {"exec": {"command": ["test", "-e", str(flag)]}, "periodSeconds": 1, "failureThreshold": 1}
+    probe: Obj = {"exec": {"command": ["test", "-e", str(flag)]}, "initialDelaySeconds": 1, "periodSeconds": 1}
+    probe["failureThreshold"] = 1
     node.create(livenessProbe=probe, readinessProbe=probe, spec={"terminationGracePeriodSeconds": 0})
     node.wait(lambda p: first(p)["restartCount"] == 1, seconds=60)
     flag.touch()
