@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -434,7 +435,8 @@ def test_the_agent_is_killed(tmp_path):
         log = next((root / "pods" / find("lives")["metadata"]["uid"] / "logs").rglob("*.log"))
         until(lambda: len(log.read_text().splitlines()) > 120)
         numbers = [int(line.split()[-1]) for line in log.read_text().splitlines()]
-        assert numbers == list(range(len(numbers)))
+        gaps = [b - a - 1 for a, b in pairwise(numbers) if b != a + 1]
+        assert sum(g > 0 for g in gaps) <= 1 and min(gaps, default=0) >= 0  # what the killed one had just read is lost
         second.send_signal(signal.SIGTERM)
         assert second.wait(10) == 0
         assert processes_of(root), "containers run on"
