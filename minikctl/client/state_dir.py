@@ -219,11 +219,13 @@ def given(flag: str, environ: Mapping[str, str], cwd: Path) -> Path | None:
 
 def nearest(environ: Mapping[str, str], cwd: Path) -> Path:
     """Without a name: the nearest `state/` upward that is a cluster, the checkout's own, or the user's."""
-    for folder in (cwd, *cwd.parents):
-        if (folder / "state" / FILE).exists() and is_ours(folder / "state"):
+    import os.path
+
+    for folder in (cwd, *cwd.parents):  # what is closed to this user does not exist for os.path
+        if os.path.exists(folder / "state" / FILE) and is_ours(folder / "state"):
             return folder / "state"
     checkout = Path(__file__).resolve().parent.parent.parent
-    if (checkout / "pyproject.toml").exists() and (checkout / "state" / "README.md").exists():
+    if all(os.path.exists(checkout / p) for p in ("pyproject.toml", "state/README.md")):
         return checkout / "state"
     home = environ.get("XDG_STATE_HOME") or ""
     base = Path(home) if home.startswith("/") else Path(environ.get("HOME") or Path.home()) / ".local" / "state"

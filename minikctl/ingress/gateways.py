@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from minikctl.api.gateway_rules import CONTROLLER, intersection
 from minikctl.api.meta import Obj, Objects, generation, key, labels_of, name, namespace
 from minikctl.api.selectors import from_label_selector
 from minikctl.ingress.backends import Services
@@ -18,7 +19,6 @@ from minikctl.ingress.matching import gateway_order
 from minikctl.ingress.model import Certificate, Listener, Route
 
 log = logging.getLogger("ingress")
-CONTROLLER = "minikctl.io/gateway-controller"
 _KINDS = ({"group": GROUP, "kind": "HTTPRoute"},)
 _SECURE = {"HTTP": False, "HTTPS": True}
 
@@ -374,20 +374,3 @@ def _may_attach(route: Obj, spot: _Spot, labels: dict[str, dict[str, str]]) -> b
     if source == "Selector":
         return from_label_selector(rule.get("selector") or {}).matches(labels.get(ns, {}))
     return source == "Same" and ns == namespace(spot.gateway)
-
-
-def intersection(listener: str, hostnames: list[str]) -> list[str]:
-    """The hostnames that both a listener and a route mean; "" is any."""
-    if not hostnames:
-        return [listener]
-    if not listener:
-        return hostnames
-    found = []
-    for host in hostnames:
-        if host == listener or (
-            listener.startswith("*.") and host.endswith(listener[1:]) and len(host) > len(listener) - 1
-        ):
-            found.append(host)
-        elif host.startswith("*.") and listener.endswith(host[1:]):
-            found.append(listener)
-    return found

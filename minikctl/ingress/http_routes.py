@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX
+from minikctl.api.gateway_rules import PATH_KINDS
+from minikctl.api.ingress_rules import PREFIX, REGEX
 from minikctl.api.meta import Obj, key, namespace
 from minikctl.ingress.backends import Services
 from minikctl.ingress.model import (
@@ -24,7 +25,6 @@ from minikctl.ingress.model import (
 
 GROUP = "gateway.networking.k8s.io"
 NO_ANNOTATIONS = Settings(ssl_redirect=False, body_size=0)
-_KINDS = {"Exact": EXACT, "PathPrefix": PREFIX, "RegularExpression": REGEX}
 _DURATION = re.compile(r"(\d{1,5})(h|ms|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 Granted = Callable[[str, str, str, str, str, str], bool]
@@ -140,7 +140,7 @@ class RuleReader:
 
 def _matched(base: Route, match: Obj) -> Route:
     path = match.get("path") or {}
-    kind = _KINDS.get(path.get("type") or "PathPrefix")
+    kind = PATH_KINDS.get(path.get("type") or "PathPrefix")
     if kind is None:
         raise Unsupported(f"the path match {path.get('type')} is not supported here")
     value = path.get("value") or "/"

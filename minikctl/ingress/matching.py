@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, unquote
 
+from minikctl.api.gateway_rules import host_matches, listener_order
 from minikctl.api.ingress_rules import EXACT, PREFIX, REGEX, START, is_below, rank
 from minikctl.ingress.model import EMPTY_SITE, Facts, Listener, Route, Site, Table
 
@@ -74,20 +75,11 @@ def _in_listeners(listeners: Iterable[Listener], facts: Facts) -> Route | None:
     fitting = [i for i in listeners if i.secure == facts.secure and host_matches(i.hostname, facts.host)]
     if not fitting:
         return None
-    listener = min(fitting, key=lambda i: (i.hostname.startswith("*") or not i.hostname, -len(i.hostname)))
+    listener = min(fitting, key=lambda i: listener_order(i.hostname))
     for host, route in listener.routes:
         if host_matches(host, facts.host) and path_matches(route, facts.path) and _conditions_hold(route, facts):
             return route
     return None
-
-
-def host_matches(pattern: str, host: str) -> bool:
-    """The Gateway API's hostnames: a wildcard stands for one label or more."""
-    if not pattern:
-        return True
-    if pattern.startswith("*."):
-        return host.endswith(pattern[1:]) and len(host) >= len(pattern)
-    return host == pattern
 
 
 def _conditions_hold(route: Route, facts: Facts) -> bool:

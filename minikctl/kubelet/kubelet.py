@@ -22,6 +22,7 @@ from minikctl.kubelet import admission, pull_secrets
 from minikctl.kubelet import node as nodes
 from minikctl.kubelet.admission import ADMITTED
 from minikctl.kubelet.backoff import BackOff
+from minikctl.kubelet.container_start import field_path
 from minikctl.kubelet.eviction import decisions
 from minikctl.kubelet.eviction.manager import EVICTED, EvictionManager
 from minikctl.kubelet.hooks import Hooks
@@ -407,15 +408,6 @@ class Kubelet:
 
 def _do_nothing() -> None:
     return None
-
-
-def field_path(pod: Obj, container: str) -> str:
-    """How an Event names a container of a pod."""
-    inits = pod["spec"].get("initContainers") or []
-    extras = pod["spec"].get("ephemeralContainers") or []
-    place = "initContainers" if any(c["name"] == container for c in inits) else "containers"
-    place = "ephemeralContainers" if any(c["name"] == container for c in extras) else place
-    return f"spec.{place}{{{container}}}"
 
 
 def _version(obj: Obj) -> int | None:

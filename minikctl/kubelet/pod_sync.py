@@ -5,46 +5,32 @@ Source: kubelet `kubelet.go` (SyncPod, SyncTerminatingPod, SyncTerminatedPod), `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet import admission, allotment, pod_worker, resize
-from minikctl.kubelet.containers import container_config, hostname, plain_config
-from minikctl.kubelet.environment import ConfigError, Facts
-from minikctl.kubelet.images import NotStarted, Pulling
+from minikctl.kubelet.container_start import RETRY, Starter
 from minikctl.kubelet.manifests import is_static
-from minikctl.kubelet.own_files import CLUSTER_DNS
-from minikctl.kubelet.own_files import write as own_files
-from minikctl.kubelet.pod_worker import Actions, Health, Kill, Start
+from minikctl.kubelet.pod_worker import Actions, Health, Kill
 from minikctl.kubelet.status import TERMINAL, View, failed_status, pod_status
-from minikctl.kubelet.volume_manager import mounts
 from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
-    EXITED,
     READY,
-    ContainerConfig,
-    ContainerStatus,
-    ImageStatus,
-    Mount,
     PodState,
     RuntimeFailure,
     SandboxConfig,
-    StartFailure,
 )
 
 if TYPE_CHECKING:
     from minikctl.kubelet.kubelet import Kubelet, PodRecord
 
-RETRY = 3.0
-"""Seconds after which a start that the runtime refused is tried again."""
-PULL_CHECK = 10.0
-"""Seconds after which a pod whose image is on its way is looked at anyhow."""
+HANDLERS = ("runc", "crun")
+"""What RuntimeClasses may name: the usual ones. Another promises what this runtime is not."""
 RESIZE_RETRY = 3.0
 ORPHAN_GRACE = 1.0
 
@@ -56,6 +42,7 @@ class PodSync:
         self.kubelet = kubelet
         self.runtime = kubelet.runtime
         self.clock = kubelet.clock
+        self._starter = Starter(kubelet)
 
     # ------------------------------------------------------------------ running
 
@@ -119,51 +106,12 @@ class PodSync:
         if folder is None:
             return True
         try:
-            record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._facts(state))
+            record.mounted = self.kubelet.volumes.set_up(record.pod, folder, self._starter.facts(state))
         except VolumeError as e:
             if not e.quiet:
                 self._event(record.pod, WARNING, "FailedMount", str(e))
             return False
         return True
-
-    def _facts(self, state: PodState) -> Facts:
-        address, sandbox = self.kubelet.machine.address, state.sandbox
-        ips = ((sandbox.ip or address),) if sandbox is not None else ()
-        return Facts(ips, (address,), self.kubelet.name, self.kubelet.allocatable)
-
-    def _mounts(self, record: PodRecord, start: Start, state: PodState, env: Mapping[str, str]) -> tuple[Mount, ...]:
-        """Raises ConfigError."""
-        pod, folder = record.pod, self.runtime.pod_folder(uid(record.pod))
-        asked = mounts(start.spec, record.mounted, env)
-        if folder is None or state.sandbox is None:
-            return asked
-        ip = state.sandbox.ip or self.kubelet.machine.address
-        try:
-            taken = [m.container_path for m in asked]
-            cluster_dns = CLUSTER_DNS if self.runtime.has_network else ""
-            return own_files(pod, folder, ip, self._hostname(pod), taken, cluster_dns=cluster_dns) + asked
-        except OSError as e:
-            raise ConfigError(f"cannot write {e.filename}: {e.strerror}") from None
-
-    def _with_last_words(self, record: PodRecord, start: Start, config: ContainerConfig) -> ContainerConfig:
-        """A file at terminationMessagePath that outlives the container. Raises ConfigError."""
-        folder = self.runtime.pod_folder(uid(record.pod))
-        if folder is None:
-            return config
-        place = start.spec.get("terminationMessagePath") or "/dev/termination-log"
-        path = folder / "termination" / f"{start.spec['name']}-{start.attempt}"
-        try:
-            path.parent.mkdir(exist_ok=True, mode=0o755)
-            path.write_bytes(b"")
-            path.chmod(0o666)
-        except OSError as e:
-            raise ConfigError(f"cannot write {path}: {e.strerror}") from None
-        return replace(
-            config,
-            mounts=(*config.mounts, Mount(str(path), place)),
-            termination_log=str(path),
-            termination_from_output=start.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError",
-        )
 
     def _resize(self, record: PodRecord, state: PodState) -> float | None:
         """Grant the resources that the pod asks for, if the node has them; seconds until it is worth asking again."""
@@ -195,7 +143,7 @@ class PodSync:
             try:
                 self.runtime.update_resources(newest.id, allotment.of_container(record.pod, resources))
             except RuntimeFailure as e:
-                self._container_event(record.pod, container, WARNING, "ResizeError", str(e))
+                self._starter.event(record.pod, container, WARNING, "ResizeError", str(e))
 
     def _apply(self, record: PodRecord, state: PodState, actions: Actions) -> float | None:
         """Take one step; seconds after which to try again what did not succeed."""
@@ -213,6 +161,7 @@ class PodSync:
             return RETRY
         if actions.create_sandbox:
             try:
+                self._check_handler(pod)
                 self.runtime.run_pod_sandbox(self._sandbox_config(pod, actions.sandbox_attempt))
             except RuntimeFailure as e:
                 text = f"Failed to create pod sandbox: {e}"
@@ -222,7 +171,7 @@ class PodSync:
             self._kill(record, kill)
         retry: float | None = None
         for start in actions.start:
-            retry = _sooner(retry, self._try_start(record, start))
+            retry = _sooner(retry, self._starter.try_start(record, start))
         return retry
 
     def _kill(self, record: PodRecord, kill: Kill) -> None:
@@ -232,95 +181,8 @@ class PodSync:
             grace = get_path(record.pod, "spec", "terminationGracePeriodSeconds", default=30)
             grace = grace if kill.grace is None else kill.grace
             record.stopping[kill.container_id] = float(grace)
-            self._container_event(record.pod, kill.name, NORMAL, "Killing", kill.message)
+            self._starter.event(record.pod, kill.name, NORMAL, "Killing", kill.message)
             self._stop_container(record.pod, kill.name, kill.container_id, float(grace))
-
-    # ------------------------------------------------------------------ starting one container
-
-    def _try_start(self, record: PodRecord, start: Start) -> float | None:
-        """Start a container, or note why not; seconds until the next attempt."""
-        container, fingerprint = start.spec["name"], pod_worker.spec_hash(start.spec)
-        now = self.clock.monotonic()
-        held = record.held.get(container)
-        if held is not None and held[0] == fingerprint and now < held[1]:
-            return held[1] - now
-        record.held.pop(container, None)
-        try:
-            self._start(record, start)
-        except NotStarted as e:
-            record.waiting[container] = (e.reason, e.message)
-            retry = e.retry or RETRY
-            record.held[container] = (fingerprint, now + retry)
-            return retry
-        except Pulling:
-            return PULL_CHECK
-        record.waiting.pop(container, None)
-        return None
-
-    def _start(self, record: PodRecord, start: Start) -> None:
-        pod, container = record.pod, start.spec["name"]
-        state = self.runtime.pod_state(uid(pod))
-        self._back_off(record, start, state.newest(container))
-        image = self._ensure_image(pod, start.spec)
-        sandbox = state.sandbox
-        assert sandbox is not None
-        if self.runtime.simulated:
-            config = plain_config(start)
-        else:
-            try:
-                config = container_config(
-                    self.kubelet.client,
-                    pod,
-                    start,
-                    self._facts(state),
-                    lambda env: self._mounts(record, start, state, env),
-                    (record.allotted or {}).get(container) or start.spec.get("resources") or {},
-                    image,
-                )
-                config = self._with_last_words(record, start, config)
-            except ConfigError as e:
-                self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
-                raise NotStarted("CreateContainerConfigError", str(e), retry=RETRY) from None
-            except ApiError as e:
-                raise NotStarted("CreateContainerConfigError", e.message, retry=RETRY) from None
-        try:
-            container_id = self.runtime.create_container(sandbox.id, config)
-        except RuntimeFailure as e:
-            self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
-            raise NotStarted("CreateContainerError", str(e), retry=RETRY) from None
-        self._container_event(pod, container, NORMAL, "Created", "Container created")
-        try:
-            self.runtime.start_container(container_id)
-        except StartFailure as e:
-            self._container_event(pod, container, WARNING, "Failed", f"Error: {e}")
-            raise NotStarted("RunContainerError", str(e), retry=RETRY) from None
-        self._container_event(pod, container, NORMAL, "Started", "Container started")
-        self.kubelet.hooks.started(pod, start.spec, container_id)
-
-    def _ensure_image(self, pod: Obj, spec: Obj) -> ImageStatus:
-        """Raises NotStarted, Pulling."""
-        record = partial(self._container_event, pod, spec["name"])
-        return self.kubelet.images.ensure(pod, spec, self.kubelet.asked(pod, record))
-
-    def _back_off(self, record: PodRecord, start: Start, last: ContainerStatus | None) -> None:
-        """Hold back a container that failed, longer each time. Raises NotStarted."""
-        if last is None or last.state != EXITED or last.finished_at is None:
-            return
-        pod, container, backoff = record.pod, start.spec["name"], self.kubelet.backoff
-        key = f"{uid(pod)}/{container}/{pod_worker.spec_hash(start.spec)}"
-        ended, now = last.finished_at.timestamp(), self.clock.now().timestamp()
-        wait = backoff.remaining(key, ended, now)
-        if wait <= 0:
-            backoff.next(key, ended, now)
-            return
-        where = f"{name(pod)}_{namespace(pod)}({uid(pod)})"
-        if record.announced.get(container) != last.id:
-            record.announced[container] = last.id
-            text = f"Back-off restarting failed container {container} in pod {where}"
-            self._container_event(pod, container, WARNING, "BackOff", text)
-        shown = _go_duration(backoff.delay(key))
-        message = f"back-off {shown} restarting failed container={container} pod={where}"
-        raise NotStarted("CrashLoopBackOff", message, retry=wait)
 
     # ------------------------------------------------------------------ ending
 
@@ -331,7 +193,7 @@ class PodSync:
             given = record.stopping.get(container.id)
             if given is None:
                 text = f"Stopping container {container.name}"
-                self._container_event(record.pod, container.name, NORMAL, "Killing", text)
+                self._starter.event(record.pod, container.name, NORMAL, "Killing", text)
             if given is None or grace < given:
                 record.stopping[container.id] = grace
                 self._stop_container(record.pod, container.name, container.id, grace)
@@ -434,15 +296,21 @@ class PodSync:
                 raise
             self.kubelet.static.not_reported(record.pod, e)
 
-    def _hostname(self, pod: Obj) -> str:
-        return hostname(pod, self.kubelet.name if self.runtime.has_network else "")
+    def _check_handler(self, pod: Obj) -> None:
+        """Who asks for a stronger wall (gVisor, Kata) must not get a weaker one. Raises RuntimeFailure, ApiError."""
+        wanted = pod["spec"].get("runtimeClassName")
+        if not wanted or self.runtime.simulated:
+            return
+        handler = self.kubelet.client.get("runtimeclasses.node.k8s.io", wanted).get("handler") or ""
+        if handler not in HANDLERS:
+            raise RuntimeFailure(f'failed to get sandbox runtime: no runtime for "{handler}" is configured')
 
     def _sandbox_config(self, pod: Obj, attempt: int) -> SandboxConfig:
         return SandboxConfig(
             uid=uid(pod),
             name=name(pod),
             namespace=namespace(pod),
-            hostname=self._hostname(pod),
+            hostname=self._starter.hostname(pod),
             attempt=attempt,
             host_network=bool(pod["spec"].get("hostNetwork")),
             share_processes=bool(pod["spec"].get("shareProcessNamespace")),
@@ -455,18 +323,7 @@ class PodSync:
     def _event(self, pod: Obj, event_type: str, reason: str, message: str) -> None:
         self.kubelet.recorder.event(pod, event_type, reason, message)
 
-    def _container_event(self, pod: Obj, container: str, event_type: str, reason: str, message: str) -> None:
-        from minikctl.kubelet.kubelet import field_path
-
-        self.kubelet.recorder.event(pod, event_type, reason, message, field_path=field_path(pod, container))
-
 
 def _sooner(*delays: float | None) -> float | None:
     known: Sequence[float] = [d for d in delays if d is not None]
     return min(known) if known else None
-
-
-def _go_duration(seconds: float) -> str:
-    from minikctl.api.durations import format_go_duration
-
-    return format_go_duration(seconds)

@@ -113,8 +113,10 @@ class StaticPods:
         record = self._kubelet.records.get(annotations_of(mirror)[MIRROR])
         if record is not None and not is_deleting(mirror):
             status = mirror.get("status") or {}
-            if status != record.pod.get("status"):  # perhaps it is another mirror, that knows nothing yet
+            if status.get("startTime"):
                 record.pod = {**record.pod, "status": status}
+            elif record.pod["status"].get("startTime"):  # this is another mirror, that knows nothing yet
+                self._kubelet.writer.doubt(uid(record.pod))
                 self._kubelet.look_again(uid(record.pod))
         elif annotations_of(mirror).get(SOURCE) == FILE:
             self._remove(mirror)

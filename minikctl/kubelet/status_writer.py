@@ -53,6 +53,10 @@ class StatusWriter:
             if e.reason not in ("NotFound", "Conflict"):
                 raise
 
+    def doubt(self, pod_uid: str) -> None:
+        """What was written may not be there any more: have the next status compared with what is stored."""
+        self._written[pod_uid] = {}
+
     def forget(self, pod_uid: str) -> None:
         self._written.pop(pod_uid, None)
 

@@ -23,7 +23,7 @@ from tests.proxy.http_load import get, load
 from tests.support.daemon import Daemon
 from tests.support.forked_cluster import forked_cluster, import_for_others
 from tests.support.ordinary_user import as_ordinary_user, open_folder
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually as wait_for
 
 Obj = dict[str, Any]
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.47"
@@ -39,7 +39,9 @@ SERVER = {
 HOST = "shop.example.com"
 
 
-REPLICAS = 4
+REPLICAS, FEW = 4, 2
+eventually = partial(wait_for, timeout=60)
+"""Machines that test are busy."""
 
 
 def workload(name: str, replicas: int, container: Obj = SERVER) -> list[Obj]:
@@ -73,8 +75,8 @@ class Site:
         self.daemon, self.client = daemon, daemon.client
         for obj in [*workload("web", REPLICAS), rules("web")]:
             self.create(obj)
-        eventually(lambda: self.address("web") != "", 30)
-        eventually(lambda: self.ready("web") == REPLICAS, 30)
+        eventually(lambda: self.address("web") != "")
+        eventually(lambda: self.ready("web") == REPLICAS)
 
     def create(self, obj: Obj) -> None:
         kind = self.client.kind_of(obj["apiVersion"], obj["kind"])
@@ -180,7 +182,7 @@ def test_a_browser_shows_the_page(site: Site, tmp_path: Path) -> None:
     site.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "page"}, "spec": spec})
     notes = {"nginx.ingress.kubernetes.io/affinity": "cookie"}
     site.create(rules("page", "page.example.com", "page", annotations=notes))
-    eventually(lambda: "Shop" in site.get("/", "page.example.com"), 30)
+    eventually(lambda: "Shop" in site.get("/", "page.example.com"))
     port = site.port()
     command = [
         browser,
@@ -206,10 +208,10 @@ def test_a_rolling_update_fails_no_request(site: Site) -> None:
         return site.get(host="web").startswith("web-")
 
     eventually(fallback)
-    update_under_load(site.client, site.port())
+    update_under_load(site.client, site.port(), REPLICAS)
 
 
-def update_under_load(client: LocalClient, port: int) -> None:
+def update_under_load(client: LocalClient, port: int, replicas: int) -> None:
     """Replace all pods of Deployment `web` while requests go to them, on kept connections, on new ones, and, where
     there is wrk, on many at once. None of them may fail."""
 
@@ -222,11 +224,11 @@ def update_under_load(client: LocalClient, port: int) -> None:
     with wrk(port) as many, load(one, keep=True) as kept, load(one, keep=False) as new:
         eventually(lambda: kept.answered > 50 and new.answered > 50)
         client.patch("deployments.apps", "web", change, "default")
-        eventually(lambda: not names() & before and len(names()) == REPLICAS, 90, 0.05)
+        eventually(lambda: not names() & before and len(names()) == replicas, timeout=90, step=0.05)
         enough = [kept.answered + 50, new.answered + 50]
         eventually(lambda: kept.answered > enough[0] and new.answered > enough[1])
     assert kept.failures == [] and new.failures == []
-    assert len(kept.bodies - before) == len(new.bodies - before) == REPLICAS
+    assert len(kept.bodies - before) == len(new.bodies - before) == replicas
     if many:
         assert "Non-2xx" not in many[0] and "Socket errors" not in many[0], many[0]
         requests = re.search(r"(\d+) requests in", many[0])
@@ -351,11 +353,11 @@ def _serves(runtime: str, folder: Path) -> None:
     with forked_cluster(folder / "state", {"MINIKCTL_RUNTIME": runtime}, nodes=1) as cluster:
         if runtime == "sandbox" and cluster.network is None:
             pytest.skip("this machine does not let us make network namespaces")
-        for obj in [*workload("web", REPLICAS, {**SERVER, "image": "perl", "command": ["perl", "-e", PERL], "args": []}), rules("web", "")]:  # fmt: skip
+        for obj in [*workload("web", FEW, {**SERVER, "image": "perl", "command": ["perl", "-e", PERL], "args": []}), rules("web", "")]:  # fmt: skip
             kind = cluster.client.kind_of(obj["apiVersion"], obj["kind"])
             assert kind is not None
             cluster.client.create(kind, obj, "default")
-        names = {p["metadata"]["name"] for p in cluster.wait_for_pods("web", REPLICAS)}
+        names = {p["metadata"]["name"] for p in cluster.wait_for_pods("web", FEW)}
 
         def place() -> str:
             return origin(cluster.client.get("ingresses.networking.k8s.io", "web", "default"), "http")
@@ -366,9 +368,9 @@ def _serves(runtime: str, folder: Path) -> None:
 
         def reached() -> bool:
             try:
-                return {get(one) for _ in range(2 * REPLICAS)} == names
+                return {get(one) for _ in range(2 * FEW)} == names
             except (OSError, ValueError):
                 return False
 
         eventually(reached)
-        update_under_load(cluster.client, port)
+        update_under_load(cluster.client, port, FEW)

@@ -126,8 +126,8 @@ def test_what_no_ingress_names_makes_no_new_table(lab: Lab) -> None:
 def test_status_events_and_class(lab: Lab) -> None:
     lab.ingress()
     eventually(lambda: lab.status() == [{"ip": "127.0.0.1"}])
-    assert ("Sync", "Scheduled for sync") in lab.events()
-    assert ("NoBackend", 'service "default/web" does not exist') in lab.events()
+    wanted = {("Sync", "Scheduled for sync"), ("NoBackend", 'service "default/web" does not exist')}
+    eventually(lambda: wanted <= set(lab.events()))
     found = lab.cluster.client.get("ingressclasses.networking.k8s.io", "nginx")
     assert found["spec"]["controller"] == "k8s.io/ingress-nginx"
 

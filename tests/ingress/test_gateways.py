@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from minikctl.ingress.gateways import CONTROLLER, GatewayObjects, intersection
+from minikctl.api.gateway_rules import CONTROLLER, intersection
+from minikctl.ingress.gateways import GatewayObjects
 from minikctl.ingress.model import Answer, Forward
 from tests.ingress.objects import World, endpoints, ingress, meta, path, secret, service
 

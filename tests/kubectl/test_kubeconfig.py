@@ -16,6 +16,7 @@ from minikctl.kubectl.global_options import GLOBAL_OPTIONS
 from minikctl.kubectl.kubeconfig import files, own
 from minikctl.kubectl.kubeconfig.plain_yaml import parse
 from minikctl.util.errors import EnvironmentProblem, UsageError
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 KUBECTL = """apiVersion: v1
 clusters:
@@ -214,6 +215,21 @@ def test_the_users_own_directory_is_the_last_choice(tmp_path: Path, monkeypatch:
     (tmp_path / "site-packages" / "state" / "README.md").touch()
     (tmp_path / "site-packages" / "pyproject.toml").touch()
     assert state_dir.nearest({"HOME": "/h"}, tmp_path) == tmp_path / "site-packages" / "state"
+
+
+def test_a_state_directory_that_is_closed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_folder() as folder:
+        monkeypatch.setattr(state_dir, "__file__", str(folder / "minikctl" / "client" / "state_dir.py"))
+        (folder / "pyproject.toml").touch()
+        (folder / "state").mkdir()
+        (folder / "state" / "README.md").touch()
+
+        def check() -> None:
+            (folder / "state").chmod(0)
+            assert state_dir.nearest({"HOME": "/h"}, folder) == Path("/h/.local/state/minikctl")
+            (folder / "state").chmod(0o700)
+
+        as_ordinary_user(folder, check)
 
 
 def test_a_commands_own_flag_is_not_about_the_cluster(clusters: dict[str, Path]) -> None:

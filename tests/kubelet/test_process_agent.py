@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ class Running:
             "nodeName": "node-1",
             "containers": [container],
             "restartPolicy": policy,
-            "terminationGracePeriodSeconds": 5,
+            "terminationGracePeriodSeconds": 2,
             "automountServiceAccountToken": False,
             **(spec or {}),
         }
@@ -209,6 +210,16 @@ def test_an_image_that_does_not_exist(node):
     fixed["spec"]["containers"][0]["image"] = "busybox"
     node.client.update("pods", {k: v for k, v in fixed.items() if k != "status"})
     node.ready()
+
+
+def test_runtime_classes(node):
+    for title, handler in (("plain", "runc"), ("gvisor", "runsc")):
+        node.client.create("runtimeclasses.node.k8s.io", {"metadata": {"name": title}, "handler": handler})
+        node.create(title, spec={"runtimeClassName": title})
+    node.ready("plain")
+    failed = 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "runsc" is configured'
+    node.wait(lambda _: ("FailedCreatePodSandBox", failed) in node.events("gvisor"), name="gvisor")
+    assert waiting(node.pod("gvisor"), "ContainerCreating")
 
 
 def test_a_program_that_does_not_exist(node):
@@ -424,7 +435,8 @@ def test_the_agent_is_killed(tmp_path):
         log = next((root / "pods" / find("lives")["metadata"]["uid"] / "logs").rglob("*.log"))
         until(lambda: len(log.read_text().splitlines()) > 120)
         numbers = [int(line.split()[-1]) for line in log.read_text().splitlines()]
-        assert numbers == list(range(len(numbers)))
+        gaps = [b - a - 1 for a, b in pairwise(numbers) if b != a + 1]
+        assert sum(g > 0 for g in gaps) <= 1 and min(gaps, default=0) >= 0  # what the killed one had just read is lost
         second.send_signal(signal.SIGTERM)
         assert second.wait(10) == 0
         assert processes_of(root), "containers run on"

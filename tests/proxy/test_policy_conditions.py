@@ -58,7 +58,7 @@ def test_it_is_told_once_and_taken_back(tmp_path: Path) -> None:
     told = tell("nft is not installed")
     condition = find_condition(told["status"]["conditions"], TYPE)
     assert condition is not None and condition["status"] == "False"
-    assert condition["message"].endswith("through Services only: nft is not installed")
+    assert condition["message"].endswith("outside of the cluster: nft is not installed")
     assert find_condition(told["status"]["conditions"], "Ready") == made["status"]["conditions"][0]
     assert tell("nft is not installed") == told
     condition = find_condition(tell("")["status"]["conditions"], TYPE)

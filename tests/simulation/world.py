@@ -29,6 +29,7 @@ from minikctl.util.clock import FakeClock
 from tests.support.cluster import TestCluster
 from tests.support.control_plane import ControlPlane
 from tests.support.fake_kubelet import FakeKubelet
+from tests.support.nodes import untainted
 
 WRITES = ("create", "update", "patch", "delete")
 LONG_ENOUGH = 1500.0
@@ -317,7 +318,7 @@ def _add_node(world: World, a: int, _b: int) -> None:
     if added not in world.kubelet.nodes:
         world.kubelet.nodes = (*world.kubelet.nodes, added)
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
-        world.client.create("nodes", {"metadata": {"name": added}, "status": {"conditions": [ready]}})
+        untainted(world.client, {"metadata": {"name": added}, "status": {"conditions": [ready]}})
 
 
 def _fail_writes(world: World, a: int, b: int) -> None:

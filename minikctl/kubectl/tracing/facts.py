@@ -21,6 +21,7 @@ LISTS = {
     "namespaces": "namespaces",
     "nodes": "nodes",
 }
+ADDED = {"gateways": "gateways.gateway.networking.k8s.io", "routes": "httproutes.gateway.networking.k8s.io"}
 
 Listens = Callable[[Obj, int], bool | None]
 """(pod, port) → whether a program takes connections there; None: it cannot be told."""
@@ -38,6 +39,8 @@ class Facts:
     policies: list[Obj] = field(default_factory=list)
     namespaces: list[Obj] = field(default_factory=list)
     nodes: list[Obj] = field(default_factory=list)
+    gateways: list[Obj] = field(default_factory=list)
+    routes: list[Obj] = field(default_factory=list)
     listens: Listens = lambda _pod, _port: None
 
     def service(self, named: str, in_namespace: str) -> Obj | None:
@@ -62,7 +65,10 @@ class Facts:
 
 def read(client: Client) -> Facts:
     """Raises ApiError."""
-    return Facts(**{k: client.list(word)["items"] for k, word in LISTS.items()}, listens=_Try(client))
+    found = {k: client.list(word)["items"] for k, word in LISTS.items()}
+    for key, word in ADDED.items():  # where the Gateway API has been added
+        found[key] = client.list(word)["items"] if client.kind(word) is not None else []
+    return Facts(**found, listens=_Try(client))
 
 
 class _Try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from minikctl.api.meta import Obj, find_condition, is_deleting, labels_of, name, namespace
 from minikctl.api.policy.network import Compiled, compile_policies, dns_peer
 from minikctl.api.selectors import from_labels
-from minikctl.kubectl.tracing import entrances, routing
+from minikctl.kubectl.tracing import entrances, gateway_routes, routing
 from minikctl.kubectl.tracing.facts import Facts
 from minikctl.kubectl.tracing.model import Hop, Trace
 from minikctl.kubectl.tracing.words import SCHEMES, Wanted, service_name
@@ -61,6 +61,9 @@ class _Tracer:
         if wanted.is_address:
             return self._address(wanted)
         host = "" if wanted.is_service else wanted.host
+        met = gateway_routes.find(self.facts, wanted) if wanted.scheme and host else None
+        if met is not None and (met.accepted or not self._catch_all(wanted)):
+            return self.gateway(met)
         if wanted.scheme and any(routing.host_matches(h, host) for h in routing.hosts(self.facts.ingresses)):
             return self.ingress(wanted)
         endpoint, service, space = service_name(wanted.host, where)
@@ -155,6 +158,12 @@ class _Tracer:
             message = f"no Service and no pod has the address {address}"
             return Hop("Name", address, reason="AddressNotFound", message=message)
         return _outside(wanted)
+
+    def gateway(self, met: gateway_routes.Met) -> Hop:
+        hop, ways = gateway_routes.hop(self.facts, met)
+        self.source, self._behind_ingress = None, True
+        hop.below += [self.service(service, words) for service, words in ways]
+        return hop
 
     def ingress(self, wanted: Wanted) -> Hop:
         hop, service, words = entrances.ingress(self.facts, wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from minikctl.api.meta import Obj
-from minikctl.kubectl.tracing.hops import Hop, Trace
+from minikctl.kubectl.tracing.model import Hop, Trace
 
 API_VERSION, KIND = "minikctl/v1", "Trace"
 _GREEN, _RED, _DIM, _BOLD, _OFF = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"

@@ -17,7 +17,9 @@ TYPE = "NetworkPolicyEnforced"
 """The kubelet's, too."""
 ENFORCED = ("True", "RulesInKernel", "NetworkPolicies are enforced by nftables")
 SIMULATED = "simulated://"
-ONLY_SERVICES = "NetworkPolicies hold for connections through Services only"
+ONLY_SERVICES = (
+    "NetworkPolicies hold for connections through Services only, and pods reach nothing outside of the cluster"
+)
 
 
 class NodeConditions:

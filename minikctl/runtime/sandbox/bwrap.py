@@ -107,7 +107,8 @@ def links() -> list[str]:
     return [word for place, target in merged_links().items() for word in ("--symlink", target, place)]
 
 
-def own_folders() -> list[str]:
+@cache
+def own_folders() -> tuple[str, ...]:
     """The folders with programs that are no links: on systems without a merged /usr."""
     names = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-    return [n for n in names if n not in merged_links() and os.path.isdir(n)]
+    return tuple(n for n in names if n not in merged_links() and os.path.isdir(n))

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from minikctl.runtime.images import Image
@@ -80,6 +81,10 @@ class Layout:
 
     def overlays(self) -> list[tuple[str, tuple[str, ...]]]:
         """(place in the container, what lies under it, the lowest first)."""
+        return self._overlays
+
+    @cached_property
+    def _overlays(self) -> list[tuple[str, tuple[str, ...]]]:
         if self.image is None:
             return [(place, (lower,)) for place, lower in self._of_host()]
         if not self.host_tools:
@@ -112,10 +117,12 @@ def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
     if not layout.host_tools:
         _make_over_image(layout)
         return
-    for name in FOLDERS:
-        path = layout.root / name
-        path.mkdir(exist_ok=True)
-        path.chmod(PRIVATE.get(name, 0o755))
+    root = os.fspath(layout.root)
+    for name in FOLDERS:  # for every container: without objects for paths
+        path = f"{root}/{name}"
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        os.chmod(path, PRIVATE.get(name, 0o755))
     for link, target in VAR_LINKS.items():
         with suppress(FileExistsError):
             (layout.root / link).symlink_to(target)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from minikctl.api.gateway_rules import CONTROLLER
 from minikctl.api.meta import Obj
 from minikctl.kubectl.tracing.facts import Facts
 from minikctl.kubectl.tracing.hops import Trace, trace
@@ -279,6 +282,67 @@ def test_what_an_ingress_does(ingresses: list[Obj], words: str, expected: str) -
     found = way(words, facts=with_ingresses(*ingresses))
     assert (found.reason, found.message) == ("", "")
     assert expected in "\n".join(draw(found, ASCII))
+
+
+GATEWAY = {"metadata": meta("gw"), "spec": {"listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}
+
+
+def route(
+    *refs: tuple[str, int, int],
+    conditions: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    namespace: str = "",
+    **rule: object,
+) -> Obj:
+    """refs: Service, port, weight. conditions: those that do not hold, with reason and message."""
+    told = [
+        {"type": kind, "status": str(kind not in conditions), "reason": reason, "message": message}
+        for kind in ("Accepted", "ResolvedRefs")
+        for reason, message in [conditions.get(kind, (kind, ""))]
+    ]
+    there = {"namespace": namespace} if namespace else {}
+    backends = [{"name": n, "port": p, "weight": w, **there} for n, p, w in refs]
+    parent = {"parentRef": {"name": "gw"}, "controllerName": CONTROLLER, "conditions": told}
+    path = {"path": {"type": "PathPrefix", "value": "/cart"}}
+    return {
+        "metadata": meta("cart"),
+        "spec": {"hostnames": ["gw.example"], "rules": [{"matches": [path], "backendRefs": backends, **rule}]},
+        "status": {"parents": [parent]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "reason", "expected"),
+    [
+        (route(("web", 80, 1)), "", "HTTPRoute default/cart  PathPrefix /cart of gw.example, by Gateway default/gw"),
+        (route(("web", 80, 1)), "", "reaches pod default/web-1"),
+        (route(("web", 80, 9), ("db", 5432, 1)), "", "(by weight: web 9, db 1)"),
+        (route(("web", 80, 0), ("db", 5432, 1)), "", "reaches pod default/db-0"),
+        (route(filters=[{"type": "RequestRedirect"}]), "", "(answered with a redirect)"),
+        (route(), "NoBackend", "leads to no Service"),
+        (route(("nothing", 80, 1)), "ServiceNotFound", "leads to Service default/nothing, which does not exist"),
+        (route(("slow", 80, 1)), "NoReadyEndpoints", "none of its 1 pods is ready"),
+        (
+            route(("web", 80, 1), conditions={"Accepted": ("NotAllowedByListeners", "not from there")}),
+            "NotAllowedByListeners",
+            "HTTPRoute default/cart is not accepted by default/gw: not from there",
+        ),
+        (
+            route(("shoponly", 80, 1), conditions={"ResolvedRefs": ("RefNotPermitted", "no grant")}, namespace="shop"),
+            "RefNotPermitted",
+            "no grant",
+        ),
+    ],
+)
+def test_routes_of_gateways(one: Obj, reason: str, expected: str) -> None:
+    found = way("http://gw.example/cart", facts=replace(FACTS, gateways=[GATEWAY], routes=[one]))
+    assert found.reason == reason
+    assert expected in "\n".join(draw(found, ASCII))
+
+
+def test_what_no_route_wants_goes_to_the_ingresses() -> None:
+    facts = replace(FACTS, gateways=[GATEWAY], routes=[route(("db", 5432, 1))])
+    assert way("http://shop.example/cart", facts=facts).reachable
+    assert way("http://gw.example/other", facts=facts).reason == "NoIngressHost"
 
 
 def test_a_port_where_no_ingress_is() -> None:
