@@ -36,7 +36,7 @@ SHOWN: dict[str, list[str]] = {
     "replicationcontroller": ["replication-controller  Created pod: hello-"],
     "revisions": ["podtemplate/greeter", "daemonset.apps/agent rolled back"],
     "storage": ["pod/reader condition met", "by-hand   5Gi"],
-    "lifecycle": ["[pod/talks/reader] said: hello", "CrashLoopBackOff"],
+    "lifecycle": ["[pod/talks/reader] said: hello", "job.batch/with-sidecar condition met"],
     "images": ["Successfully tagged images-example:1"],
     "rollouts": ["Version: 2.0.0", "deployment.apps/rolling rolled back"],
     "blue-green": ['deployment.apps "blue" deleted'],
