@@ -96,7 +96,7 @@ def check_backend(cluster: ForkedCluster, backend: str) -> None:
     if cluster.network is None:
         pytest.skip("this machine does not let us make network namespaces")
     log = cluster.root / "run" / "proxy.log"
-    eventually(lambda: "serving Services by" in log.read_text())
+    eventually(lambda: log.exists() and "serving Services by" in log.read_text())
     if "nftables cannot be used" in log.read_text():
         pytest.skip("nftables does not work in network namespaces here")
     assert f"serving Services by {backend}" in log.read_text()
