@@ -63,9 +63,16 @@ def _version_1(mounts: str) -> Iterator[Hierarchy]:
         yield Hierarchy(1, roots)
 
 
+_PROBE = "minikctl-probe-"
+
+
 def works(hierarchy: Hierarchy) -> bool:
     """Whether a group can be made, limited and joined."""
-    name = f"minikctl-probe-{os.getpid()}"
+    name = f"{_PROBE}{os.getpid()}"
+    for left in (group for root in hierarchy.folders for group in root.glob(f"{_PROBE}*")):
+        if not os.path.exists(f"/proc/{left.name.removeprefix(_PROBE)}"):  # killed in the middle
+            with suppress(OSError):
+                left.rmdir()
     try:
         for root in hierarchy.folders:
             if hierarchy.version == 2:
