@@ -47,6 +47,7 @@ say "Recreate: first the old ones go, then the new ones come."
 "$minikctl" -n "$namespace" get pods -l app=recreate -w --output-watch-events \
     -o 'custom-columns=EVENT:.type,PHASE:.object.status.phase,IMAGE:.object.spec.containers[0].image,NAME:.object.metadata.name' >"$scratch/events" &
 watcher=$!
+until_it_is 3 sh -c "grep -c '^ADDED' '$scratch/events'"
 run set image deployment/recreate web=$image:2.0
 run rollout status deployment/recreate --timeout=90s
 until_it_is 6 sh -c "grep -c '^ADDED' '$scratch/events'"
