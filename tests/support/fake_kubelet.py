@@ -110,6 +110,8 @@ class FakeKubelet:
             node = pinned(pod) or self.nodes[self._assigned % len(self.nodes)]
             if node not in self.nodes:
                 return 0
+            if (waiting := self._wait_for_claims(pod)) is not None:
+                return waiting
             self._assigned += 1
             binding = {"metadata": {"name": name(pod)}, "target": {"kind": "Node", "name": node}}
             self.client.create("pods", binding, **where, name=name(pod), subresource="binding")
@@ -117,6 +119,23 @@ class FakeKubelet:
         if pod["spec"]["nodeName"] not in self.nodes or pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
             return 0
         return self._report(pod)
+
+    def _wait_for_claims(self, pod: Obj) -> int | None:
+        """No pod is bound whose claims are gone or going, and it says so. None: nothing to wait for."""
+        volumes = pod["spec"].get("volumes") or []
+        named = [v["persistentVolumeClaim"]["claimName"] for v in volumes if v.get("persistentVolumeClaim")]
+        if not named:
+            return None
+        there = {name(c): is_deleting(c) for c in self.client.list("persistentvolumeclaims", namespace(pod))["items"]}
+        why = [f"{n} is being deleted" if there.get(n) else f"{n} not found" for n in named if there.get(n, True)]
+        if not why:
+            return None
+        known = pod.get("status", {})
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": ", ".join(why)}
+        if known.get("conditions") == [condition]:
+            return 0
+        self.client.update("pods", {**pod, "status": {**known, "conditions": [condition]}}, subresource="status")
+        return 1
 
     def _report(self, pod: Obj) -> int:
         known = pod.get("status", {})
