@@ -10,7 +10,8 @@
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
 BIN := $(VENV)/bin
-JOBS ?= auto
+# One more than there are processors: many tests wait for processes.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PYTEST_ARGS ?=
 FUZZ ?= 20000
 SIMULATE ?= 500
