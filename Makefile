@@ -37,7 +37,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.development
 	@tools/programs.sh
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check .
