@@ -63,6 +63,7 @@ def run(
     _raise_descriptor_limit()
     host = HostSide.of(state_dir)
     host.wait()
+    _end_with(host.watch, "the host's side of the proxy")
     backend, why = _backend(service_cidr) if network is not None else (None, "")
     cluster_wide = [pod_cidr, NODES] if network is not None else []
     relay = Relay(partial(_dial, host, [*map(ipaddress.IPv4Network, [*cluster_wide, service_cidr])], network is None))
@@ -80,9 +81,8 @@ def run(
     proxy.start()
     ends = _in_network(client, host, relay, backend, [*cluster_wide, service_cidr], beside) if network else []
     log.info("serving Services by %s", backend.name if backend else "userspace" if network else "the host's listeners")
-    _end_with(host.watch(), "the host's side of the proxy")
     if network is not None:
-        _end_with(network.watch(), "the cluster network")
+        _end_with(network.watch, "the cluster network")
     stop.wait()
     for end in ends:
         end()
@@ -164,14 +164,18 @@ def _dial(
     return host.new_socket(protocol)
 
 
-def _end_with(fd: int, what: str) -> None:
-    """End this process when the descriptor can be read."""
+def _end_with(watch: Callable[[], int], what: str) -> None:
+    """End this process when the descriptor that `watch` gives can be read, or when there is none any more."""
 
     def wait() -> None:
-        poll = select.poll()
-        poll.register(fd, select.POLLIN | select.POLLHUP | select.POLLRDHUP)
-        while not poll.poll():
-            pass
+        try:
+            fd = watch()
+            poll = select.poll()
+            poll.register(fd, select.POLLIN | select.POLLHUP | select.POLLRDHUP)
+            while not poll.poll():
+                pass
+        except OSError as e:
+            log.debug("%s: %s", what, e)
         log.warning("%s has ended", what)
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -148,7 +148,8 @@ class CgroupLimits:
             remove_group(root / self._place(pod))
 
     def add(self, pod: str, container: str, resources: Resources, shim: ShimOf) -> Sequence[Path]:
-        if not (self._hierarchy.folders[0] / self._place(pod)).is_dir():
+        # Who was killed while making or removing a pod's groups leaves them in some of the hierarchies only.
+        if not all((root / self._place(pod)).is_dir() for root in self._hierarchy.folders):
             self.add_pod(pod, Resources())
         one = self._hierarchy.version == 2
         places = {c: self._place(pod, container) if one or c != PIDS else self._place(pod) for c in CONTROLLERS}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from minikctl.runtime.interface import Resources
@@ -64,3 +67,15 @@ def test_counted(text: str, killed: int) -> None:
 )
 def test_when_to_look_again(used: int, age: float, seconds: float) -> None:
     assert watching.pause(used, 100, age) == seconds
+
+
+@pytest.mark.parametrize("lost", cgroups.CONTROLLERS)
+def test_groups_that_a_crash_left_in_some_hierarchies_only_are_made_whole(tmp_path: Path, lost: str) -> None:
+    roots = {c: tmp_path / c for c in ("cpu", "memory", "pids")}
+    for root in roots.values():
+        root.mkdir()
+    limits = cgroups.CgroupLimits(cgroups.Hierarchy(1, roots), tmp_path / "state", "node-1")
+    limits.add_pod("p", Resources())
+    shutil.rmtree(roots[lost] / cgroups.cluster_group(tmp_path / "state") / "node-1")
+    joined = limits.add("p", "c", Resources(memory_limit=1 << 20), lambda: None)
+    assert all(path.parent.is_dir() for path in joined)
