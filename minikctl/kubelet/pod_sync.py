@@ -92,14 +92,13 @@ class PodSync:
 
     def _refresh(self, record: PodRecord, state: PodState) -> float | None:
         """Bring what is in the pod's volumes up to date when it is time; seconds until the next time."""
-        pod_uid = uid(record.pod)
         if self.runtime.simulated or not any(c.is_running for c in state.containers):
             return None
-        left = self.kubelet.volumes.due(pod_uid)
+        left = self.kubelet.volumes.due(record.pod)
         if left == 0.0:
             if not self._set_up_volumes(record, state):
                 return RETRY
-            left = self.kubelet.volumes.due(pod_uid)
+            left = self.kubelet.volumes.due(record.pod)
         return left
 
     def _set_up_volumes(self, record: PodRecord, state: PodState) -> bool:
