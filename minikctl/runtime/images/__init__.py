@@ -38,7 +38,8 @@ class Image:
 
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
-    volumes mounted there take effect although nothing can be mounted. files: what else is in it: path → the text, or
+    volumes mounted there take effect although nothing can be mounted. shells: what /bin/sh is, of what the host has
+    the first; none, and it is the host's own. files: what else is in it: path → the text, or
     the file that has it; a path that ends in `/` is an empty folder.
     """
 
@@ -53,6 +54,7 @@ class Image:
     programs: Mapping[str, Program] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    shells: tuple[str, ...] = ()
     files: Mapping[str, str | Path] = field(default_factory=dict)
     size: int = 5 * MIB
 

@@ -13,12 +13,15 @@ _IN_BIN = {
     if (found := which(name, path="/usr/sbin:/sbin"))
 }
 """What busybox has beside all its other programs, and this machine among those of the administrator."""
+ASH = ("busybox", "bash")
+"""What knows `==`, `echo -e` and $RANDOM as busybox' shell does, unlike the shell of Debian."""
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
         programs={**programs(always=OF_BUSYBOX), **_IN_BIN},
+        shells=ASH,
         size=4 * MIB,
     ),
     Image(
@@ -26,6 +29,7 @@ IMAGES = (
         tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
         cmd=("/bin/sh",),
         programs={**programs(always=OF_BUSYBOX), **packages("apk")},
+        shells=ASH,
         size=8 * MIB,
     ),
     Image(

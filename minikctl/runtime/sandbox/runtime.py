@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,7 @@ NETWORK = (
 )
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
 OWN = "/opt/.minikctl"
+BASH = "bash"
 SHARING = "containers of a pod share no processes and no IPC"
 HOST_NETWORK = "pods on the host's network (hostNetwork) are on a network that all nodes of this cluster share"
 
@@ -190,7 +192,8 @@ class SandboxRuntime(ProcessRuntime):
         self, container_id: str, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus
     ) -> Launch:
         layout, image, status, home = self._image(folder, config)
-        tree.make(layout, image, commands(image, name_of(config, status)))
+        shell = shell_of(image, [name for name, _ in config.env])
+        tree.make(layout, image, commands(image, name_of(config, status)), shell)
         tree.make_places(layout, config.mounts)
         pod, ip = self._pod(sandbox, config.target), self._host_ip if sandbox.host_network else sandbox.ip
         env = environment(config, image, sandbox, "" if pod else ip, home)
@@ -277,6 +280,18 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
     if prefix != "/usr" and not prefix.startswith("/usr/"):
         found.append((prefix, f"{OWN}/python"))
     return tuple(place for place in found if os.access(place[0], os.X_OK))
+
+
+def shell_of(image: Image, variables: Iterable[str]) -> str:
+    """Where on the host the image's shell is, "" for what is called sh here. Some would not hand on variables whose
+    names they could not use themselves: bash does, as the images' own shells do."""
+    wanted = image.shells if all(name.isidentifier() for name in variables) else (BASH,) if image.shells else ()
+    return next((found for name in wanted if (found := _on_host(name))), "")
+
+
+@cache
+def _on_host(program: str) -> str:
+    return shutil.which(program, path="/usr/bin:/bin") or ""
 
 
 def commands(image: Image, name: str) -> dict[str, str]:
