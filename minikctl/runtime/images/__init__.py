@@ -39,7 +39,7 @@ class Image:
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
     volumes mounted there take effect although nothing can be mounted. shells: what /bin/sh is, of what the host has
-    the first; none, and it is the host's own. files: what else is in it: path → the text, or
+    the first. files: what else is in it: path → the text, or
     the file that has it; a path that ends in `/` is an empty folder.
     """
 

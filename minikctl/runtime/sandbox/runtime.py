@@ -285,8 +285,11 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
 def shell_of(image: Image, variables: Iterable[str]) -> str:
     """Where on the host the image's shell is, "" for what is called sh here. Some would not hand on variables whose
     names they could not use themselves: bash does, as the images' own shells do."""
-    wanted = image.shells if all(name.isidentifier() for name in variables) else (BASH,) if image.shells else ()
-    return next((found for name in wanted if (found := _on_host(name))), "")
+    if not image.shells:
+        return ""
+    wanted = image.shells if all(name.isidentifier() for name in variables) else (BASH,)
+    found = next((name for name in wanted if name == "sh" or _on_host(name)), "sh")
+    return _on_host(found) if found != "sh" else ""
 
 
 @cache
