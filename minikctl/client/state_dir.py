@@ -153,6 +153,10 @@ def ensure(state_dir: Path, **settings: Any) -> Cluster:
     if found is not None:
         return found
     refuse_foreign(state_dir)
+    try:
+        str(state_dir).encode()
+    except UnicodeEncodeError:
+        raise EnvironmentProblem(f"the path {state_dir} is not UTF-8; choose another with --state-dir") from None
     uid = str(uuid.uuid4())
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = Cluster(uid, created, port=free_port(PORTS[int(uid[:8], 16) % len(PORTS)])).with_(**settings)

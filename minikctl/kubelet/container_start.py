@@ -34,7 +34,8 @@ from minikctl.runtime.interface import (
 )
 
 if TYPE_CHECKING:
-    from minikctl.kubelet.kubelet import Kubelet, PodRecord
+    from minikctl.kubelet.kubelet import Kubelet
+    from minikctl.kubelet.pod_record import PodRecord
 
 RETRY = 3.0
 """Seconds after which a start that the runtime refused is tried again."""
@@ -173,7 +174,7 @@ class Starter:
         """What the node knows of the pod by now."""
         address, sandbox = self.kubelet.machine.address, state.sandbox
         ips = ((sandbox.ip or address),) if sandbox is not None else ()
-        return Facts(ips, (address,), self.kubelet.name, self.kubelet.allocatable)
+        return Facts(ips, (address,), self.kubelet.name, self.kubelet.node.allocatable)
 
     def hostname(self, pod: Obj) -> str:
         """The pod's own name, or the node's on its network."""

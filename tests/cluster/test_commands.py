@@ -117,3 +117,16 @@ def test_a_start_that_fails_says_why(daemon: Daemon) -> None:
     assert done.code == 1
     assert done.err.startswith("error: the cluster did not start:\n") and "registry" in done.err
     eventually(lambda: processes_below(daemon.root) == [])
+
+
+NO_ARGUMENTS = ["start", "stop", "restart", "reset", "status", "list", "kubeconfig", "export", "node presets"]
+NO_ARGUMENTS += ["snapshot list", "addons list"]
+
+
+@pytest.mark.parametrize("command", NO_ARGUMENTS)
+def test_a_word_too_many_does_nothing(daemon: Daemon, command: str) -> None:
+    """`cluster stop node-1` is meant for one node, and must not end them all."""
+    done = daemon.run("cluster", *command.split(), "node-1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: unknown argument 'node-1'\n")
+    assert not (daemon.root / "cluster.json").exists()

@@ -185,6 +185,16 @@ def test_exec_joins(node: Node) -> None:
         node.runtime.exec(container, ["nosuch"], stdin=False, tty=False)
 
 
+@pytest.mark.parametrize("tty", [False, True])
+def test_exec_has_the_variables_of_the_container_alone(node: Node, tty: bool) -> None:
+    container = node.run("sleep", "100")
+    session = node.runtime.exec(container, ["/usr/bin/env"], stdin=tty, tty=tty)
+    out = b""
+    while (part := session.read()) is not None:
+        out += part[1]
+    assert b"PATH=" in out and b"PWD=" not in out  # a folder of the host's
+
+
 def test_a_terminal(node: Node) -> None:
     container = node.run("sleep", "100")
     session = node.runtime.exec(container, ["sh", "-c", "stty size; [ -t 0 ] && echo terminal"], stdin=True, tty=True)

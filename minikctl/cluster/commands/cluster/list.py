@@ -71,4 +71,5 @@ COMMAND = Command(
     ),
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
     run=run,
+    takes_arguments=False,
 )

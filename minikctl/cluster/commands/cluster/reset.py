@@ -75,4 +75,5 @@ COMMAND = Command(
         Option("snapshots", BOOL, help="Delete its snapshots, too."),
     ),
     run=run,
+    takes_arguments=False,
 )

@@ -22,4 +22,5 @@ COMMAND = Command(
     summary="End every process of the cluster; its objects stay",
     use="stop",
     run=run,
+    takes_arguments=False,
 )
