@@ -254,9 +254,9 @@ def test_httpd(serve):
 
 def test_the_page_of_httpd_is_a_file_that_can_be_taken_away(node, serve):
     container, url = serve("httpd:2.4", port=80)
-    page = "usr/local/apache2/htdocs/index.html"
+    page = "/usr/local/apache2/htdocs/index.html"
     assert get(url + "/index.html")[0] == 200
-    assert node.runtime.exec_sync(container, ["mv", page, "elsewhere"], 5).exit_code == 0
+    assert node.runtime.exec_sync(container, ["sh", "-c", f"mv ${{MINIKCTL_ROOT%/}}{page} elsewhere"], 5).exit_code == 0
     assert get(url + "/index.html")[0] == 404
 
 

@@ -98,7 +98,10 @@ def test_what_a_container_sees(node: Node) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the host has no bash")
 def test_the_shell_knows_what_busybox_knows(node: Node) -> None:
-    assert said(node, "[[ -r /dev/null ]] && echo -e 'a\\tb'; readlink /proc/$$/exe | xargs basename") == ["a\tb", "bash"]
+    assert said(node, "[[ -r /dev/null ]] && echo -e 'a\\tb'; readlink /proc/$$/exe | xargs basename") == [
+        "a\tb",
+        "bash",
+    ]
 
 
 @pytest.mark.parametrize("place", ["/work/here", "/usr/local/new", "/etc/app"])
