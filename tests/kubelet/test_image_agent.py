@@ -94,7 +94,7 @@ def test_a_pull_with_a_secret(node: Running, tmp_path: Path) -> None:
         assert pulled.startswith(f'Successfully pulled image "{image}" in ') and pulled.endswith(" bytes.")
         unable = "Unable to retrieve some image pull secrets (missing); attempting to pull the image may not succeed."
         assert ("FailedToRetrieveImagePullSecret", unable) in events
-    node.kubelet.report_status()
+    node.kubelet.node.report()
     images = node.client.get("nodes", "node-1")["status"]["images"]
     assert [f"{address}/team/app@{digest}", image] in [i["names"] for i in images]
 

@@ -53,8 +53,6 @@ def _timing(given: dict[str, float]) -> dict[str, float]:
 
 
 def run(call: Invocation) -> None:
-    if call.args:
-        raise call.usage_error(f"unknown argument {call.args[0]!r}")
     directory = kubeconfig.local_directory(call)
     fresh = start.start(directory, **settings(call))
     ready = wait(call, directory)
@@ -97,4 +95,5 @@ COMMAND = Command(
         ("Start one whose control plane survives the loss of a process", "minikctl cluster start --control-planes 3"),
     ),
     run=run,
+    takes_arguments=False,
 )
