@@ -218,7 +218,8 @@ class Server:
             try:
                 request = parse(c)
             except ValueError as e:
-                self._send(c, None, Answer(int(str(e)), b""), False)
+                code = int(str(e))
+                self._send(c, None, Answer(code, f"{code} {REASONS[code]}"), False)
                 break
             if request is None:
                 break

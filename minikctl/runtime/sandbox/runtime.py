@@ -90,7 +90,7 @@ class SandboxRuntime(ProcessRuntime):
     ):
         """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
         super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
-        self.has_network = network is not None
+        self.has_network = self.sees_processes = network is not None
         self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
 
     def limitations(self) -> Sequence[str]:
