@@ -25,8 +25,8 @@ from minikctl.kubectl.command import Environment
 from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, Failure, UsageError
 
 EXPECTED = (ApiError, UsageError, EnvironmentProblem, Aggregate)
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-"""What a disk says that takes nothing more: no bug of ours, wherever it happens."""
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""What the machine says of a full disk or a file of somebody else's: no bug of ours, wherever it happens."""
 
 
 SIGPIPE = 141
@@ -134,14 +134,14 @@ def run(argv: Sequence[str], env: Environment) -> int:
         env.stderr.write(f"error: the input is nested too deeply: {e}\n")
         return 1
     except Exception as e:
-        if isinstance(e, OSError) and e.errno in NO_ROOM:
-            return _failed(env, EnvironmentProblem(_no_room(e)), 1)
+        if isinstance(e, OSError) and e.errno in REFUSED:
+            return _failed(env, EnvironmentProblem(_refused(e)), 1)
         env.stderr.write(_crash_log(e, argv))
         return 3
 
 
-def _no_room(error: OSError) -> str:
-    return f"cannot write {error.filename or 'the output'}: {error.strerror}"
+def _refused(error: OSError) -> str:
+    return f"{error.filename or 'cannot write the output'}: {error.strerror}"
 
 
 def _failed(env: Environment, error: Exception, code: int) -> int:
@@ -219,5 +219,5 @@ def main() -> None:
     except BrokenPipeError:
         code = code or SIGPIPE
     except OSError as e:
-        code = code or _failed(env, EnvironmentProblem(_no_room(e)), 1)
+        code = code or _failed(env, EnvironmentProblem(_refused(e)), 1)
     os._exit(code)

@@ -23,7 +23,7 @@ POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 PORTS = range(20000, 30000)
 """Where the API server may listen: below the node ports, and what systems use for outgoing connections."""
 
-OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki")
+OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki", "images", "nodes")
 KEPT_FOLDERS = ("snapshots",)
 """Those that a reset leaves."""
 OWN_FILES = (FILE, "lock", "kubeconfig")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ordinary_user import commands_as_ordinary_user, open_folder
+
+ROOT = Path(__file__).parents[2]
 FULL = Path("/dev/full")
 MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: words\ndata:\n  a: 한글\n"
 
@@ -65,3 +68,27 @@ def test_a_crash_without_a_place_for_its_log(tmp_path: Path) -> None:
     nowhere = f"import tempfile; tempfile.mkstemp = lambda **_: open('/nosuch/x'); {broken}"
     code, _, err = shell(f'{sys.executable} -c "{nowhere}"', tmp_path)
     assert code == 3 and err.endswith(b"The details cannot be kept: No such file or directory\n")
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "status", "kubeconfig", "reset --yes", "restart"])
+def test_a_state_directory_of_somebody_else(command: str) -> None:
+    with open_folder() as folder:
+        theirs = folder / "state"
+        theirs.mkdir(mode=0o700 if os.geteuid() == 0 else 0)
+        words = [*commands_as_ordinary_user(ROOT), sys.executable, "-m", "minikctl", "--state-dir", str(theirs)]
+        environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [*words, "cluster", *command.split()], cwd="/", capture_output=True, text=True, env=environment, timeout=60
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ") and done.stderr.endswith("ermission denied\n")
+        assert done.stderr.count("\n") == 1 and str(theirs) in done.stderr
+
+
+def test_a_snapshot_of_what_cannot_be_written(tmp_path: Path) -> None:
+    assert shell("$M get namespaces", tmp_path)[0] == 0
+    refused = "import minikctl.cluster.snapshots as s; from minikctl.store.errors import StoreError"
+    broken = f"{refused}; s.save = lambda *a, **k: (_ for _ in ()).throw(StoreError('no space left')); "
+    command = "import sys; sys.argv = ['minikctl', 'cluster', 'snapshot', 'save']; import minikctl.cli as c; c.main()"
+    code, out, err = shell(f'{sys.executable} -c "{broken}{command}"', tmp_path)
+    assert (code, out, err) == (1, b"", b"error: no space left\n")
