@@ -313,7 +313,7 @@ class _Build:
             settings["Labels"] = {**(settings.get("Labels") or {}), **self._request.labels}
         system, machine = self._platform
         config = {
-            **({"created": stage.created} if stage.created else {}),
+            "created": stage.created or self._now,  # nothing but settings: as of now
             "architecture": machine,
             "os": system,
             "config": {k: settings[k] for k in sorted(settings)},
