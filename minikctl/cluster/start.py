@@ -95,7 +95,7 @@ def start(state_dir: Path, **settings: Any) -> bool:
 
 def _finish_restore(state_dir: Path) -> None:
     """A restore that was killed when it had everything."""
-    if (state_dir / ".restore" / "complete").exists():
+    if os.path.exists(state_dir / ".restore" / "complete"):
         from minikctl.cluster import snapshots
 
         with start_lock(state_dir):

@@ -52,6 +52,8 @@ class Command:
     """The exit code when something goes wrong, flags included (`diff`: 2, because 1 means differences)."""
     raw_args: bool = False
     """Hand everything to `run` unparsed (plugins, `__complete`)."""
+    takes_arguments: bool = True
+    """Whether words may follow that are no flags; where not, one is an error before anything is done."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ TaintToleration, SysctlForbidden. Source: kubelet `lifecycle/predicate.go`, `sys
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from minikctl.api.meta import Obj, labels_of, name
 from minikctl.api.policy.pod_security.baseline import SYSCTLS_32
@@ -24,22 +25,41 @@ _WHY = {
 OS_LABEL = "kubernetes.io/os"
 
 
-def refusal(
-    pod: Obj, node: Obj, wanted: Amounts, allocatable: Amounts, taken: Sequence[Amounts], ports: Iterable[HostPort]
-) -> tuple[str, str]:
-    """(reason, message) of the first thing that stands against the pod, ADMITTED when nothing does.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What stands against a pod. never: (reason, message) of what no pod that goes would change, or ADMITTED.
+    short: what the node has too little of."""
 
-    wanted: what the pod requests. taken: what each pod that is here requests. ports: those that they use of the node.
-    """
-    reason, why = _not_for_this_system(pod, node)
-    if not reason:
-        reason, why = forbidden_sysctl(pod)
-    if not reason:
-        reason, why = too_much(wanted, allocatable, taken)
-    if not reason:
-        kind = _mismatch(pod, node, ports)
-        reason, why = (kind, f"Predicate {kind} failed: {_WHY[kind]}") if kind else ADMITTED
-    return reason, why
+    never: tuple[str, str] = ADMITTED
+    short: Sequence[Shortage] = ()
+    mismatch: str = ""
+
+    @property
+    def refusal(self) -> tuple[str, str]:
+        """(reason, message) of the first thing, ADMITTED when there is none."""
+        if self.never != ADMITTED:
+            return self.never
+        return self.short[0].refusal if self.short else self.beside_room
+
+    @property
+    def beside_room(self) -> tuple[str, str]:
+        """The same if there were enough of everything."""
+        if self.never != ADMITTED or not self.mismatch:
+            return self.never
+        return self.mismatch, f"Predicate {self.mismatch} failed: {_WHY[self.mismatch]}"
+
+
+def look(
+    pod: Obj, node: Obj, wanted: Amounts, allocatable: Amounts, taken: Sequence[Amounts], ports: Iterable[HostPort]
+) -> Findings:
+    """wanted: what the pod requests. taken: what each pod that is here requests. ports: those that they use of the
+    node."""
+    never = _not_for_this_system(pod, node)
+    if never == ADMITTED:
+        never = forbidden_sysctl(pod)
+    if never != ADMITTED:
+        return Findings(never)
+    return Findings(ADMITTED, shortages(wanted, allocatable, taken), _mismatch(pod, node, ports))
 
 
 def _not_for_this_system(pod: Obj, node: Obj) -> tuple[str, str]:
@@ -76,22 +96,33 @@ def forbidden_sysctl(pod: Obj) -> tuple[str, str]:
     return ADMITTED
 
 
-def too_much(wanted: Amounts, allocatable: Amounts, taken: Sequence[Amounts]) -> tuple[str, str]:
-    """The first resource of which the node has too little. One that the node does not know is somebody else's care."""
-    if len(taken) + 1 > allocatable.get("pods", 0):
-        return _out_of("pods", 1, len(taken), allocatable.get("pods", 0))
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A resource of which the node has less than a pod wants."""
+
+    resource: str
+    wanted: int
+    used: int
+    there: int
+
+    @property
+    def missing(self) -> int:
+        return self.wanted + self.used - self.there
+
+    @property
+    def refusal(self) -> tuple[str, str]:
+        text = f"Node didn't have enough resource: {self.resource}"
+        return f"OutOf{self.resource}", f"{text}, requested: {self.wanted}, used: {self.used}, capacity: {self.there}"
+
+
+def shortages(wanted: Amounts, allocatable: Amounts, taken: Sequence[Amounts]) -> list[Shortage]:
+    """Of what the node has too little. A resource that it does not know is somebody else's care."""
+    found = [Shortage("pods", 1, len(taken), allocatable.get("pods", 0))]
     for resource, amount in wanted.items():
-        if resource not in allocatable:
-            continue
-        used = sum(one.get(resource, 0) for one in taken)
-        if amount > allocatable[resource] - used:
-            return _out_of(resource, amount, used, allocatable[resource])
-    return ADMITTED
-
-
-def _out_of(resource: str, wanted: int, used: int, there: int) -> tuple[str, str]:
-    text = f"Node didn't have enough resource: {resource}, requested: {wanted}, used: {used}, capacity: {there}"
-    return f"OutOf{resource}", text
+        if resource in allocatable:
+            used = sum(one.get(resource, 0) for one in taken)
+            found.append(Shortage(resource, amount, used, allocatable[resource]))
+    return [one for one in found if one.wanted > one.there - one.used]
 
 
 def _mismatch(pod: Obj, node: Obj, ports: Iterable[HostPort]) -> str:

@@ -133,7 +133,7 @@ class Agent:
                 last = self.clock.monotonic()
                 for kubelet in self.kubelets.values():
                     try:
-                        kubelet.report_status(force=True)
+                        kubelet.node.report(force=True)
                     except ApiError as e:
                         log.warning("%s: cannot report the node's status: %s", kubelet.name, e.message)
 
@@ -198,7 +198,7 @@ def _sandbox(
 
     network = ClusterNetwork.open(state_dir)
     if network is None:
-        log.warning("pods share the machine's loopback network: this machine allows no network namespaces")
+        log.warning("pods share the machine's loopback network: the cluster has no network of its own")
         cidr = config.pod_cidr or _loopback_range(state_dir, config.index)
     else:
         cidr = config.pod_cidr or pod_range(config.index)

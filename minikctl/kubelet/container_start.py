@@ -34,12 +34,15 @@ from minikctl.runtime.interface import (
 )
 
 if TYPE_CHECKING:
-    from minikctl.kubelet.kubelet import Kubelet, PodRecord
+    from minikctl.kubelet.kubelet import Kubelet
+    from minikctl.kubelet.pod_record import PodRecord
 
 RETRY = 3.0
 """Seconds after which a start that the runtime refused is tried again."""
 PULL_CHECK = 10.0
 """Seconds after which a pod whose image is on its way is looked at anyhow."""
+
+NO_TARGET = "It does not see the processes of container {}: without a cluster network containers share none"
 
 
 class Starter:
@@ -102,6 +105,8 @@ class Starter:
             self.event(pod, container, WARNING, "Failed", f"Error: {e}")
             raise NotStarted("CreateContainerError", str(e), retry=RETRY) from None
         self.event(pod, container, NORMAL, "Created", "Container created")
+        if config.target and not self.runtime.sees_processes:
+            self.event(pod, container, WARNING, "TargetIgnored", NO_TARGET.format(config.target))
         try:
             self.runtime.start_container(container_id)
         except StartFailure as e:
@@ -173,7 +178,7 @@ class Starter:
         """What the node knows of the pod by now."""
         address, sandbox = self.kubelet.machine.address, state.sandbox
         ips = ((sandbox.ip or address),) if sandbox is not None else ()
-        return Facts(ips, (address,), self.kubelet.name, self.kubelet.allocatable)
+        return Facts(ips, (address,), self.kubelet.name, self.kubelet.node.allocatable)
 
     def hostname(self, pod: Obj) -> str:
         """The pod's own name, or the node's on its network."""

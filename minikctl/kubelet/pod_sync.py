@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
 from minikctl.client.events import NORMAL, WARNING
-from minikctl.kubelet import admission, allotment, pod_worker, resize
+from minikctl.kubelet import admission, allotment, pod_worker
 from minikctl.kubelet.container_start import RETRY, Starter
 from minikctl.kubelet.manifests import is_static
 from minikctl.kubelet.pod_worker import Actions, Health, Kill
@@ -27,11 +27,11 @@ from minikctl.runtime.interface import (
 )
 
 if TYPE_CHECKING:
-    from minikctl.kubelet.kubelet import Kubelet, PodRecord
+    from minikctl.kubelet.kubelet import Kubelet
+    from minikctl.kubelet.pod_record import PodRecord
 
 HANDLERS = ("runc", "crun")
 """What RuntimeClasses may name: the usual ones. Another promises what this runtime is not."""
-RESIZE_RETRY = 3.0
 ORPHAN_GRACE = 1.0
 
 
@@ -57,13 +57,15 @@ class PodSync:
             return None
         if record.failure[0]:
             return self._settle(record, state)
+        if self.kubelet.allocation.waits(record):
+            return None
         if left is not None and left <= 0:
             record.failure = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             self._event(pod, NORMAL, *record.failure)
             return self._settle(record, state)
         if state.sandbox is None and not self.runtime.simulated:
             self._report(record, state)
-        deferred = self._resize(record, state)
+        deferred = self.kubelet.allocation.resize(record, state, lambda: self._report(record, state))
         health = self._health(record)
         actions = pod_worker.compute_actions(pod, state, health)
         retry = self._apply(record, state, actions)
@@ -81,7 +83,7 @@ class PodSync:
 
     def _admit(self, record: PodRecord) -> bool:
         """False when this node does not take the pod: then it has failed."""
-        pod, (reason, why) = record.pod, self.kubelet.admit(record)
+        pod, (reason, why) = record.pod, self.kubelet.allocation.admit(record)
         if (reason, why) == admission.ADMITTED:
             return True
         self._event(pod, WARNING, reason, why)
@@ -90,14 +92,13 @@ class PodSync:
 
     def _refresh(self, record: PodRecord, state: PodState) -> float | None:
         """Bring what is in the pod's volumes up to date when it is time; seconds until the next time."""
-        pod_uid = uid(record.pod)
         if self.runtime.simulated or not any(c.is_running for c in state.containers):
             return None
-        left = self.kubelet.volumes.due(pod_uid)
+        left = self.kubelet.volumes.due(record.pod)
         if left == 0.0:
             if not self._set_up_volumes(record, state):
                 return RETRY
-            left = self.kubelet.volumes.due(pod_uid)
+            left = self.kubelet.volumes.due(record.pod)
         return left
 
     def _set_up_volumes(self, record: PodRecord, state: PodState) -> bool:
@@ -112,38 +113,6 @@ class PodSync:
                 self._event(record.pod, WARNING, "FailedMount", str(e))
             return False
         return True
-
-    def _resize(self, record: PodRecord, state: PodState) -> float | None:
-        """Grant the resources that the pod asks for, if the node has them; seconds until it is worth asking again."""
-        pod = record.pod
-        if record.allotted is None:
-            record.allotted = resize.reported(pod)
-        if all(record.allotted.get(name) == asked for name, asked in resize.wanted(pod).items()):
-            record.pending_resize = ("", "")
-            return None
-        others = [r.pod for r in self.kubelet.records.values() if r is not record and not r.gone]
-        others = [p for p in others if get_path(p, "status", "phase") not in TERMINAL]
-        verdict = resize.decide(pod, record.allotted, self.kubelet.allocatable, others)
-        before, record.allotted, record.pending_resize = record.allotted, verdict.allotted, verdict.pending
-        self._put_in_force(record, state, before, verdict)
-        running = (state.newest(c) for c in verdict.restart)
-        record.resized |= {c.id for c in running if c is not None and c.is_running}
-        return RESIZE_RETRY if verdict.pending[0] == resize.DEFERRED else None
-
-    def _put_in_force(
-        self, record: PodRecord, state: PodState, before: resize.Allotted, verdict: resize.Verdict
-    ) -> None:
-        """New limits for containers that go on running with them."""
-        for container, resources in verdict.allotted.items():
-            newest = state.newest(container)
-            if newest is None or not newest.is_running or container in verdict.restart:
-                continue
-            if before.get(container) == resources:
-                continue
-            try:
-                self.runtime.update_resources(newest.id, allotment.of_container(record.pod, resources))
-            except RuntimeFailure as e:
-                self._starter.event(record.pod, container, WARNING, "ResizeError", str(e))
 
     def _apply(self, record: PodRecord, state: PodState, actions: Actions) -> float | None:
         """Take one step; seconds after which to try again what did not succeed."""
@@ -206,6 +175,8 @@ class PodSync:
 
     def _settle(self, record: PodRecord, state: PodState) -> float | None:
         """A pod that has ended and is not deleted: nothing may run; logs and statuses stay."""
+        if not record.holds_resources:
+            self.kubelet.made_room(record)
         grace = pod_worker.grace_period(record.pod) if record.grace is None else record.grace
         done = self._stop(record, state, grace)
         if done:
@@ -287,6 +258,8 @@ class PodSync:
             failure=record.failure,
             allotted=record.allotted or {},
             pending_resize=record.pending_resize,
+            behind=record.behind,
+            resizing=record.resizing,
             disruption=record.disruption,
         )
         try:

@@ -1,7 +1,8 @@
 """Resizing pods in place: what a pod's containers are allotted on this node, and what a wish for more comes to.
 
 A wish is granted at once when the node has room, waits (Deferred) while other pods take the room, and is hopeless
-(Infeasible) when the node is too small. Pure decisions. Source: KEP-1287, kubelet `allocation/allocation_manager.go`.
+(Infeasible) when the node is too small. What is granted is in progress until the containers that run have it. Pure
+decisions. Source: KEP-1287, kubelet `allocation/allocation_manager.go`, `events/resize.go`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,33 @@ from dataclasses import dataclass
 from minikctl.api import quantity
 from minikctl.api.meta import Obj
 from minikctl.api.policy import amounts
-from minikctl.api.policy.pod_resources import REQUESTS, of_pod
+from minikctl.api.policy.pod_resources import LIMITS, REQUESTS, of_pod
+from minikctl.util.jsonio import compact
 
 INFEASIBLE, DEFERRED = "Infeasible", "Deferred"
+PENDING_EVENTS = {INFEASIBLE: "ResizeInfeasible", DEFERRED: "ResizeDeferred"}
+STARTED, COMPLETED, ERROR = "ResizeStarted", "ResizeCompleted", "ResizeError"
 _MEASURED = (("memory", quantity.value), ("cpu", quantity.milli))
 
 Allotted = Mapping[str, Obj]
 """Container name → the resources in force for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A resize that was granted and is not in force everywhere. generation: the pod's that asked for it. error: why it
+    cannot be put in force, yet."""
+
+    generation: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A run of a container that has still what it had before."""
+
+    container_id: str
+    resources: Obj
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,35 @@ def decide(pod: Obj, allotted: Allotted, allocatable: Mapping[str, str], others:
         return Verdict(have, pending)
     restart = frozenset(c["name"] for c in resizable(pod) if _needs_restart(c, have[c["name"]]))
     return Verdict(wish, restart=restart)
+
+
+def with_allotted(pod: Obj, allotted: Allotted) -> Obj:
+    """The pod as if it asked for what it has been granted."""
+    spec = pod["spec"]
+    changed = {
+        field: [{**c, "resources": allotted.get(c["name"], c.get("resources") or {})} for c in spec[field]]
+        for field in ("initContainers", "containers")
+        if spec.get(field)
+    }
+    return {**pod, "spec": {**spec, **changed}}
+
+
+def summary(words: str, pod: Obj, generation: int, error: str = "") -> str:
+    """What an Event about a resize says: in words, and all resources as JSON."""
+    told: Obj = {}
+    for field in ("initContainers", "containers"):
+        listed = [{"name": c["name"], "resources": c.get("resources") or {}} for c in pod["spec"].get(field) or []]
+        told |= {field: listed} if listed else {}
+    told["generation"] = generation
+    if error:
+        told["error"] = error
+    return f"Pod resize {words}: {compact(told).decode()}"
+
+
+def lowered_memory(have: Obj, wish: Obj) -> int:
+    """The new memory limit in bytes where it is lower than the one before, else 0."""
+    before, after = (quantity.value((r.get(LIMITS) or {}).get("memory", "0")) for r in (have, wish))
+    return after if not before or after < before else 0
 
 
 def _resources(container: Obj) -> Obj:

@@ -71,15 +71,15 @@ class Shutdown:
         if not self._periods:
             return
         self.active = True
-        self._kubelet.node_event(NORMAL, "Shutdown", "Shutdown manager detected shutdown event")
+        self._kubelet.node.event(NORMAL, "Shutdown", "Shutdown manager detected shutdown event")
         try:
-            self._kubelet.report_status()
+            self._kubelet.node.report()
         except ApiError as e:
             log.warning("%s: cannot report the node's status: %s", self._kubelet.name, e.message)
         pods = [p for p in self._kubelet.running_pods() if get_path(p, "status", "phase") not in TERMINAL]
         for (_, seconds), members in zip(self._periods, group(pods, self._periods), strict=True):
             for pod in members:
-                self._kubelet.fail(uid(pod), REASON, MESSAGE, grace(pod, seconds), disruption=True)
+                self._kubelet.fail(uid(pod), REASON, MESSAGE, grace(pod, seconds), disruption=MESSAGE)
             if members:
                 self._wait(members, seconds + SLACK)
 

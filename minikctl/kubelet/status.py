@@ -22,6 +22,7 @@ from minikctl.kubelet.pod_worker import (
     restarts_after,
     should_restart,
 )
+from minikctl.kubelet.resize import Behind, Progress
 from minikctl.runtime.interface import CREATED, EXITED, READY, ContainerStatus, PodState
 
 PENDING, RUNNING, SUCCEEDED, FAILED = "Pending", "Running", "Succeeded", "Failed"
@@ -30,7 +31,7 @@ OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "Containe
 """The conditions that the kubelet writes always, in its order; all others, but for a resize, belong to somebody else."""
 
 INITS, MAINS, EPHEMERAL = "initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"
-RESIZE_PENDING = "PodResizePending"
+RESIZE_PENDING, RESIZING = "PodResizePending", "PodResizeInProgress"
 
 Waiting = Mapping[str, tuple[str, str]]
 """Container name → (reason, message) of the last start that did not succeed or is being held back."""
@@ -53,7 +54,10 @@ class View:
     terminal: bool = False
     failure: tuple[str, str] = ("", "")
     allotted: Mapping[str, Obj] = field(default_factory=dict)
-    """Container → the resources in force for it, where they may be others than it asks for."""
+    """Container → the resources that it has been granted, where they may be others than it asks for."""
+    behind: Mapping[str, Behind] = field(default_factory=dict)
+    """Container → the run of it in which others are still in force."""
+    resizing: Progress | None = None
     pending_resize: tuple[str, str] = ("", "")
     """(reason, message) of new resources that this node has not granted."""
     disruption: str = ""
@@ -96,7 +100,7 @@ def pod_status(view: View) -> Obj:
 
 def merge(stored: Obj, computed: Obj) -> Obj:
     """What to write over a stored status: the kubelet's fields, and everybody else's conditions as they stand."""
-    replaced = {*OWN_CONDITIONS, RESIZE_PENDING, *(c["type"] for c in computed["conditions"])}
+    replaced = {*OWN_CONDITIONS, RESIZE_PENDING, RESIZING, *(c["type"] for c in computed["conditions"])}
     others = [c for c in stored.get("conditions") or [] if c["type"] not in replaced]
     scheduled = find_condition(stored.get("conditions") or [], "PodScheduled")
     own = [
@@ -174,9 +178,12 @@ def _container_status(view: View, spec: Obj, among: str) -> Obj:
         out["started"] = bool(is_started)
     if running:
         own = {k: v for k, v in (spec.get("resources") or {}).items() if k != "claims"}
-        out["resources"] = view.allotted.get(spec["name"], own)
-        if out["resources"].get("requests"):
-            out["allocatedResources"] = out["resources"]["requests"]
+        granted = view.allotted.get(spec["name"], own)
+        behind = view.behind.get(spec["name"])
+        in_force = behind is None or newest is None or behind.container_id != newest.id
+        if granted.get("requests"):
+            out["allocatedResources"] = granted["requests"]
+        out["resources"] = granted if in_force or behind is None else behind.resources
     mounts = [_mount(m) for m in spec.get("volumeMounts") or []]
     if mounts:
         out["volumeMounts"] = mounts
@@ -335,6 +342,10 @@ def _conditions(view: View, before: Obj, phase: str, inits: list[Obj], mains: li
     conditions = [_condition(view, before, kind, *found[kind]) for kind in OWN_CONDITIONS]
     if view.pending_resize[0]:
         conditions.append(_condition(view, before, RESIZE_PENDING, True, *view.pending_resize))
+    if view.resizing is not None:
+        reason = "Error" if view.resizing.error else ""
+        shown = _condition(view, before, RESIZING, True, reason, view.resizing.error)
+        conditions.append({**shown, "observedGeneration": view.resizing.generation})
     if restart_all.since(view.pod, view.state) is not None:
         stopping = restart_all.is_stopping(view.pod, view.state)
         conditions.append(_condition(view, before, restart_all.CONDITION, stopping, "", ""))

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from minikctl.api.meta import Obj, uid
+from minikctl.api.meta import Obj, annotations_of, labels_of, uid
 from minikctl.client import Client
 from minikctl.kubelet import environment, volumes
 from minikctl.kubelet.environment import ConfigError, Facts
@@ -35,6 +35,8 @@ class VolumeManager:
         self._tokens = Tokens()
         self._due: dict[str, float] = {}
         """Pod → when (monotonic) to look at its volumes again; never for volumes that do not change."""
+        self._shown: dict[str, tuple[Obj, ...]] = {}
+        """Pod → what its volumes may have told of it."""
 
     def set_up(self, pod: Obj, folder: Path, facts: Facts) -> dict[str, Mounted]:
         """All volumes of the pod, by name; `folder` is the pod's. Raises VolumeError, whose text is for an Event."""
@@ -51,6 +53,7 @@ class VolumeManager:
                 raise VolumeError(f'MountVolume.SetUp failed for volume "{volume["name"]}" : {e}') from None
         changes = any(m.changes for m in found.values())
         self._due[uid(pod)] = self._clock.monotonic() + SYNC_PERIOD if changes else math.inf
+        self._shown[uid(pod)] = _visible(pod)
         return found
 
     def _one(self, pod: Obj, volume: Obj, folder: Path, facts: Facts) -> Mounted:
@@ -62,15 +65,25 @@ class VolumeManager:
         ctx = Context(self._client, pod, volume["name"], facts, self._clock, self._tokens, self._images)
         return module.set_up(volume.get(kind) or {}, place, ctx)
 
-    def due(self, pod_uid: str) -> float | None:
-        """Seconds until the pod's volumes are to be set up again; None when nothing in them can change."""
-        due = self._due.get(pod_uid, 0.0)
-        return None if due == math.inf else max(due - self._clock.monotonic(), 0.0)
+    def due(self, pod: Obj) -> float | None:
+        """Seconds until the pod's volumes are to be set up again; None when nothing in them can change. What the pod
+        itself has new (downwardAPI) is there at once, what other objects have at the next time."""
+        due = self._due.get(uid(pod), 0.0)
+        if due == math.inf:
+            return None
+        if self._shown.get(uid(pod)) != _visible(pod):
+            return 0.0
+        return max(due - self._clock.monotonic(), 0.0)
 
     def forget(self, pod_uid: str) -> None:
         self._due.pop(pod_uid, None)
+        self._shown.pop(pod_uid, None)
         for place in [p for p in self._tokens.known if p[0] == pod_uid]:
             del self._tokens.known[place]
+
+
+def _visible(pod: Obj) -> tuple[Obj, ...]:
+    return labels_of(pod), annotations_of(pod), pod["spec"]
 
 
 def mounts(spec: Obj, found: Mapping[str, Mounted], env: Mapping[str, str]) -> tuple[Mount, ...]:

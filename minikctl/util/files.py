@@ -91,6 +91,14 @@ def private_folder(path: str | Path) -> Path:
     return path
 
 
+def open_folders(path: Path, mode: int = 0o755) -> None:
+    """Make `path` and its parents for others to enter, whatever the umask is (a daemon's is 077)."""
+    if not path.is_dir():
+        open_folders(path.parent, mode)
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
+
+
 @contextlib.contextmanager
 def flocked(fd: int, *, shared: bool = False) -> Iterator[None]:
     """Hold the advisory lock of an open file; released by the system when the process dies."""

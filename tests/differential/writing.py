@@ -72,6 +72,7 @@ def _alike(text: str, namespace: str) -> str:
     text = re.sub(r"/tmp/(LIVE|MERGED)-\d+", r"\1", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "TIME", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    text = re.sub(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "TIME", text)
     text = re.sub(r'(resourceVersion"?: )"\d+"', r'\1"N"', text)
     text = re.sub(r"CLUSTER-IP +", "CLUSTER-IP ", text)  # as wide as the addresses below it
     text = re.sub(r"10\.96\.\d+\.\d+ *", "ADDRESS ", text)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from minikctl.api.scheduling import amounts, host_ports, pod_requests
-from minikctl.kubelet.admission import ADMITTED, refusal, sysctls
+from minikctl.kubelet.admission import ADMITTED, look, sysctls
 
 NODE = {"metadata": {"name": "node-1", "labels": {"kubernetes.io/os": "linux", "disk": "ssd"}}, "spec": {}}
 ROOM = amounts({"cpu": "2", "memory": "1Gi", "pods": "3", "ephemeral-storage": "10Gi"})
@@ -31,7 +31,7 @@ def decide(wish: dict[str, Any], here: list[dict[str, Any]], taints: list[Any] |
     node = {**NODE, "spec": {"taints": taints or []}}
     taken = [pod_requests(p["spec"]) for p in here]
     ports = [port for p in here for port in host_ports(p["spec"])]
-    return refusal(wish, node, pod_requests(wish["spec"]), ROOM, taken, ports)
+    return look(wish, node, pod_requests(wish["spec"]), ROOM, taken, ports).refusal
 
 
 @pytest.mark.parametrize(

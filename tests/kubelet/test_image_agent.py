@@ -94,7 +94,7 @@ def test_a_pull_with_a_secret(node: Running, tmp_path: Path) -> None:
         assert pulled.startswith(f'Successfully pulled image "{image}" in ') and pulled.endswith(" bytes.")
         unable = "Unable to retrieve some image pull secrets (missing); attempting to pull the image may not succeed."
         assert ("FailedToRetrieveImagePullSecret", unable) in events
-    node.kubelet.report_status()
+    node.kubelet.node.report()
     images = node.client.get("nodes", "node-1")["status"]["images"]
     assert [f"{address}/team/app@{digest}", image] in [i["names"] for i in images]
 
@@ -125,13 +125,12 @@ def test_image_volumes(node: Running) -> None:
 
 def test_a_registry_that_is_not_there(node: Running) -> None:
     node.create(image="127.0.0.1:9/x:1")
-    pod = node.wait(lambda p: waiting(p, "RegistryUnavailable"))
+    pod = node.wait(lambda p: waiting(p, "ErrImagePull"))
     message = first(pod)["state"]["waiting"]["message"]
-    assert message.startswith(
-        "image pull failed for 127.0.0.1:9/x:1 because the registry is unavailable: failed to pull"
-    )
+    assert message.startswith('failed to pull and unpack image "127.0.0.1:9/x:1": failed to resolve reference')
+    assert message.endswith("dial tcp 127.0.0.1:9: connect: connection refused")
     node.wait(lambda p: waiting(p, "ImagePullBackOff"))
-    assert ("Failed", "Error: RegistryUnavailable") in node.events()
+    assert ("Failed", "Error: ErrImagePull") in node.events()
 
 
 def test_plain_processes_cannot_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

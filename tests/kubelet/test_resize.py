@@ -57,6 +57,30 @@ def test_restarts_only_for_what_says_so(resource: str, policy: str, restarts: bo
     assert bool(resize.decide(pod(wish), BEFORE, NODE, []).restart) is restarts
 
 
+def test_what_an_event_says() -> None:
+    wish = pod(asks("2"), inits=(container("first"),))
+    assert resize.summary("Deferred", wish, 3, "no room") == (
+        'Pod resize Deferred: {"initContainers":[{"name":"first","resources":{}}],'
+        '"containers":[{"name":"app","resources":{"requests":{"cpu":"2","memory":"1Gi"}}}],'
+        '"generation":3,"error":"no room"}'
+    )
+    assert resize.summary("started", pod(asks("2")), 2).endswith('],"generation":2}')
+
+
+@pytest.mark.parametrize(
+    ("have", "wish", "limit"),
+    [("2Mi", "1Mi", 1 << 20), ("1Mi", "2Mi", 0), ("1Mi", "1Mi", 0), ("", "1Mi", 1 << 20), ("1Mi", "", 0)],
+)
+def test_lowered_limits(have: str, wish: str, limit: int) -> None:
+    before, after = ({"limits": {"memory": m}} if m else {} for m in (have, wish))
+    assert resize.lowered_memory(before, after) == limit
+
+
+def test_what_is_granted_counts() -> None:
+    granted = resize.with_allotted(pod(asks("2")), {"app": {"requests": {"cpu": "1"}}})
+    assert granted["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "1"}}
+
+
 def test_sidecars_are_resized_and_init_containers_are_not() -> None:
     inits = (container("first"), container("side", restartPolicy="Always", resources={"requests": {"cpu": "1"}}))
     assert list(resize.wanted(pod(inits=inits))) == ["side", "app"]

@@ -128,6 +128,10 @@ def shown(cluster, name):
     return status.get("resources", {}).get("requests", {}).get("cpu"), status["restartCount"]
 
 
+def conditions(cluster, name):
+    return {c["type"] for c in fetch(cluster, name)["status"]["conditions"]}
+
+
 def pending(cluster, name):
     found = fetch(cluster, name)["status"]["conditions"]
     return next((c["reason"] for c in found if c["type"] == "PodResizePending"), "")
@@ -163,6 +167,13 @@ def test_a_pod_is_resized_while_it_runs(live, agent):
     until(lambda: shown(live, "web") == ("3", 0) and not pending(live, "web"))
     resize({"name": "app", "resources": {"requests": {"memory": "2Mi"}}})
     until(lambda: shown(live, "web") == ("3", 1), "restarted for more memory")
+    until(lambda: not {"PodResizePending", "PodResizeInProgress"} & conditions(live, "web"))
+    told = [(e["reason"], e["type"]) for e in live.client.list("events", "default")["items"] if "Resize" in e["reason"]]
+    assert sorted(told) == [
+        *[("ResizeCompleted", "Normal")] * 3,
+        ("ResizeInfeasible", "Warning"),
+        *[("ResizeStarted", "Normal")] * 3,
+    ]
 
 
 def test_an_ephemeral_container_runs_beside_the_others(live, agent):
@@ -181,7 +192,7 @@ def test_a_node_that_was_given_up_says_that_it_is_there(live, agent):
     node = live.client.get("nodes", "node-1")
     gone = [{**c, "status": "Unknown"} for c in node["status"]["conditions"]]
     live.client.update("nodes", {**node, "status": {**node["status"], "conditions": gone}}, subresource="status")
-    kubelet._beaten -= 60  # this process was stopped meanwhile
+    kubelet.node._beaten -= 60  # this process was stopped meanwhile
     kubelet.heartbeat()
     assert condition_is(live.client.get("nodes", "node-1"), "Ready")
 

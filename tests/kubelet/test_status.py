@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from minikctl.api.meta import find_condition
 from minikctl.kubelet.pod_worker import Health
+from minikctl.kubelet.resize import Behind, Progress
 from minikctl.kubelet.status import View, merge, pod_status
 from minikctl.runtime.interface import NOT_READY
 from tests.kubelet.build import NOTHING, T0, container, pod, run, sandbox, state
@@ -166,6 +168,22 @@ def test_a_terminal_phase_is_final_and_the_address_stays():
 def test_the_node_ends_a_pod():
     status = status_of(pod(A), state(run("a", code=143)), failure=("DeadlineExceeded", "too long"), terminal=True)
     assert (status["phase"], status["reason"], status["message"]) == ("Failed", "DeadlineExceeded", "too long")
+
+
+def test_a_resize_in_progress():
+    before = {"requests": {"cpu": "1"}}
+    wish = container("a", resources={"requests": {"cpu": "2"}})
+    view = {"behind": {"a": Behind("a0", before)}, "resizing": Progress(7, "too little")}
+    found = status_of(pod(wish), state(run("a")), **view)
+    [shown] = found["containerStatuses"]
+    assert (shown["resources"], shown["allocatedResources"]) == (before, {"cpu": "2"})
+    condition = find_condition(found["conditions"], "PodResizeInProgress")
+    told = {k: condition[k] for k in ("status", "reason", "message", "observedGeneration")}
+    assert told == {"status": "True", "reason": "Error", "message": "too little", "observedGeneration": 7}
+    done = status_of(pod(wish), state(run("a", attempt=1)), behind=view["behind"])
+    assert done["containerStatuses"][0]["resources"] == {"requests": {"cpu": "2"}}
+    merged = merge(found, done)
+    assert find_condition(merged["conditions"], "PodResizeInProgress") is None
 
 
 def test_merge_keeps_what_others_wrote():

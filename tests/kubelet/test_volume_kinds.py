@@ -157,7 +157,8 @@ def test_an_ephemeral_claim(sandboxed: Running, tmp_path: Path) -> None:
 
 
 def test_what_follows_its_object(sandboxed: Running) -> None:
-    """All files of a volume change at once, after the sync period; a subPath and the environment never do."""
+    """All files of a volume change at once, after the sync period or when the pod changes; a subPath and the
+    environment never do."""
     objects(sandboxed)
     volumes: list[Obj] = [
         {"name": "map", "configMap": {"name": "c"}},
@@ -180,8 +181,7 @@ def test_what_follows_its_object(sandboxed: Running) -> None:
     assert before[:5] == ["1", "sesame", "", "1", "1"]
     sandboxed.client.patch("configmaps", "c", {"data": {"a": "2"}}, "default")
     sandboxed.client.patch("secrets", "s", {"data": {"key": encoded(b"open")}}, "default")
-    sandboxed.client.patch("pods", "web", {"metadata": {"labels": {"l": "new"}}}, "default")
-    until(lambda: sandboxed.kubelet.records[uid(pod)].pod["metadata"].get("labels"), "the kubelet has heard", 60)
+    sandboxed.kubelet.look_again(uid(pod))
     assert seen()[0] == "1"
     manager = sandboxed.kubelet.volumes
     for place, (token, _) in list(manager._tokens.known.items()):
@@ -190,7 +190,10 @@ def test_what_follows_its_object(sandboxed: Running) -> None:
     sandboxed.kubelet.look_again(uid(pod))
     until(lambda: seen()[0] == "2", "the file has followed", 60)
     after = seen()
-    assert after[:5] == ["2", "open", "new", "1", "1"] and after[5] != before[5]
+    assert after[:5] == ["2", "open", "", "1", "1"] and after[5] != before[5]
+    sandboxed.client.patch("configmaps", "c", {"data": {"a": "3"}}, "default")
+    sandboxed.client.patch("pods", "web", {"metadata": {"labels": {"l": "new"}}}, "default")
+    until(lambda: seen()[:5] == ["3", "open", "new", "1", "1"], "a change of the pod itself is a reason to look", 60)
     assert first(sandboxed.pod())["restartCount"] == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from minikctl.kubelet.containers import hostname
 from minikctl.kubelet.environment import ConfigError, Facts
 from minikctl.kubelet.volume_manager import VolumeManager, mounts
 from minikctl.kubelet.volumes import Mounted, VolumeError, types
+from minikctl.kubelet.volumes.projected import only_user
 from minikctl.runtime.interface import Mount
 from tests.controllers.claims import claim, volume
 from tests.support.cluster import TestCluster
@@ -35,8 +37,8 @@ class Pod:
     def set_up(self, *volumes: dict, labels: dict | None = None, **spec: object) -> dict[str, Mounted]:
         container = {"name": "app", "image": "x", "resources": {"limits": {"memory": "64Mi"}}}
         meta = {"name": "web", "namespace": "default", "uid": "u1", "labels": labels or {"app": "web"}}
-        pod = {"metadata": meta, "spec": {"containers": [container], "volumes": list(volumes), **spec}}
-        return self.manager.set_up(pod, self.folder, FACTS)
+        self.made = {"metadata": meta, "spec": {"containers": [container], "volumes": list(volumes), **spec}}
+        return self.manager.set_up(self.made, self.folder, FACTS)
 
     def files(self, volume: dict, **more: object) -> dict[str, str]:
         """Path → content, as a container sees it."""
@@ -66,7 +68,7 @@ def test_empty_dir_keeps_its_content(pod: Pod) -> None:
     assert path == pod.folder / "volumes/kubernetes.io~empty-dir/v" and stat.S_IMODE(path.stat().st_mode) == 0o777
     (path / "a").write_text("kept")
     assert (pod.set_up({"name": "v"})["v"].path / "a").read_text() == "kept"
-    assert pod.manager.due("u1") is None
+    assert pod.manager.due(pod.made) is None
 
 
 def test_config_map_follows_its_object_at_once_or_not_at_all(pod: Pod) -> None:
@@ -85,9 +87,9 @@ def test_config_map_follows_its_object_at_once_or_not_at_all(pod: Pod) -> None:
     pod.client.update("configmaps", {**made, "data": {"a": "new"}, "binaryData": {}})
     assert pod.files(volume) == {"a": "new"}
     assert os.readlink(folder / "..data") != before and not (folder / before).exists()
-    assert 0 < (pod.manager.due("u1") or 0) <= 60
+    assert 0 < (pod.manager.due(pod.made) or 0) <= 60
     pod.manager.forget("u1")
-    assert pod.manager.due("u1") == 0.0
+    assert pod.manager.due(pod.made) == 0.0
 
 
 def test_items_and_modes(pod: Pod) -> None:
@@ -98,6 +100,66 @@ def test_items_and_modes(pod: Pod) -> None:
     assert stat.S_IMODE((folder / "deep/er/a").stat().st_mode) == 0o400
     pod.files({"secret": {"secretName": "s", "defaultMode": 0o440}})
     assert stat.S_IMODE((folder / "b").stat().st_mode) == 0o440
+
+
+@pytest.fixture
+def daemon_s_umask() -> Iterator[None]:
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("daemon_s_umask")
+def test_any_user_gets_through_to_the_files(pod: Pod, tmp_path: Path) -> None:
+    pod.client.create("configmaps", {"metadata": {"name": "c"}, "data": {"a": "1"}}, "default")
+    pod.files({"configMap": {"name": "c", "items": [{"key": "a", "path": "deep/er/a"}]}})
+    folder = pod.folder / "volumes/kubernetes.io~configmap/v"
+    assert mode_of(folder) == 0o777
+    assert [mode_of(folder / p) for p in ("..data", "deep", "deep/er", "deep/er/a")] == [0o755, 0o755, 0o755, 0o644]
+    pod.set_up({"name": "v", "hostPath": {"path": str(tmp_path / "new/er"), "type": "DirectoryOrCreate"}})
+    pod.set_up({"name": "v", "hostPath": {"path": str(tmp_path / "new/file"), "type": "FileOrCreate"}})
+    assert [mode_of(tmp_path / p) for p in ("new", "new/er", "new/file")] == [0o755, 0o755, 0o644]
+
+
+def test_the_group_of_the_pod_reads_everything(pod: Pod) -> None:
+    group = os.getgid() if os.geteuid() else 1234
+    pod.client.create("secrets", {"metadata": {"name": "s"}, "data": {"a": text("1")}}, "default")
+    volume = {"secret": {"secretName": "s", "defaultMode": 0o400, "items": [{"key": "a", "path": "deep/a"}]}}
+    pod.files(volume, securityContext={"fsGroup": group})
+    folder = pod.folder / "volumes/kubernetes.io~secret/v"
+    assert [mode_of(folder / p) for p in (".", "..data", "deep", "deep/a")] == [0o2777, 0o2755, 0o2755, 0o440]
+    assert {(folder / p).stat().st_gid for p in (".", "..data", "deep", "deep/a")} == {group}
+    before = os.readlink(folder / "..data")
+    pod.files(volume, securityContext={"fsGroup": group})
+    assert os.readlink(folder / "..data") == before
+
+
+def test_what_the_pod_itself_tells_is_new_at_once(pod: Pod) -> None:
+    items = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+    pod.set_up({"name": "v", "downwardAPI": {"items": items}})
+    assert 0 < (pod.manager.due(pod.made) or 0) <= 60
+    relabelled = {**pod.made, "metadata": {**pod.made["metadata"], "labels": {"app": "other"}}}
+    assert pod.manager.due(relabelled) == 0.0
+    pod.manager.set_up(relabelled, pod.folder, FACTS)
+    assert (pod.manager.due(relabelled) or 0) > 0
+
+
+USERS = [
+    ({}, [{}], None),
+    ({"runAsUser": 7}, [{}, {}], 7),
+    ({"runAsUser": 7}, [{}, {"runAsUser": 8}], None),
+    ({}, [{"runAsUser": 8}, {"runAsUser": 8}], 8),
+]
+
+
+@pytest.mark.parametrize(("shared", "own", "user"), USERS)
+def test_whose_a_token_is(shared: dict, own: list[dict], user: int | None) -> None:
+    containers = [{"securityContext": o} for o in own]
+    assert only_user({"spec": {"securityContext": shared, "containers": containers}}) == user
 
 
 def test_downward_api(pod: Pod) -> None:
@@ -131,7 +193,12 @@ def test_projected_with_a_token(pod: Pod) -> None:
         token.count(".") == 2 and (read / "ca.crt").read_text() == "1" and (read / "namespace").read_text() == "default"
     )
     pod.manager.set_up({**asked, "spec": spec}, pod.folder, FACTS)
-    assert (read / "token").read_text() == token
+    assert (read / "token").read_text() == token and mode_of(read / "token") == 0o644
+    spec["securityContext"] = {"runAsUser": 1000}
+    pod.manager.set_up({**asked, "spec": spec}, pod.folder, FACTS)
+    assert mode_of(read / "token") == 0o600
+    if os.geteuid() == 0:
+        assert (read / "token").stat().st_uid == 1000
 
 
 def bind(pod: Pod, **spec: object) -> dict:
@@ -180,6 +247,32 @@ def test_a_local_volume_must_be_there_and_be_the_node_s(pod: Pod, tmp_path: Path
     assert pod.set_up(own)["v"] == Mounted(tmp_path / "disk")
     pod.client.patch("nodes", "node-1", {"metadata": {"labels": {"disk": "hdd"}}})
     assert why_not(pod, own).endswith('volume "pv" : no matching NodeSelectorTerms')
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
+def test_fs_group_of_a_claim(pod: Pod, tmp_path: Path) -> None:
+    outside, disk = tmp_path / "outside", tmp_path / "disk"
+    (disk / "sub").mkdir(parents=True)
+    outside.write_text("")
+    (disk / "sub/file").write_text("")
+    (disk / "link").symlink_to(outside)
+    for path, mode in ((disk, 0o700), (disk / "sub", 0o700), (disk / "sub/file", 0o600), (outside, 0o600)):
+        path.chmod(mode)
+    terms = [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]
+    own = bind(pod, local={"path": str(disk)}, nodeAffinity={"required": {"nodeSelectorTerms": terms}})
+    pod.set_up(own, securityContext={"fsGroup": 1234})
+    assert [mode_of(disk / p) for p in (".", "sub", "sub/file")] == [0o2770, 0o2770, 0o660]
+    assert {(disk / p).lstat().st_gid for p in (".", "sub", "sub/file", "link")} == {1234}
+    assert (outside.stat().st_gid, mode_of(outside)) == (os.getgid(), 0o600)
+    os.chown(disk / "sub/file", -1, 5)
+    pod.set_up(own, securityContext={"fsGroup": 1234})
+    assert (disk / "sub/file").stat().st_gid == 5, "done once a pod"
+    pod.folder = tmp_path / "next"
+    pod.set_up(own, securityContext={"fsGroup": 1234, "fsGroupChangePolicy": "OnRootMismatch"})
+    assert (disk / "sub/file").stat().st_gid == 5
+    pod.folder = tmp_path / "other"
+    pod.set_up(own, securityContext={"fsGroup": 4321, "fsGroupChangePolicy": "OnRootMismatch"})
+    assert (disk / "sub/file").stat().st_gid == 4321
 
 
 CANNOT = [

@@ -168,6 +168,40 @@ def test_porter_and_connect(node: Node) -> None:
     assert out(node, "connect", "127.0.0.1", attempt=2)[1][0].startswith("UNKNOWN: ")
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ('<a href="/elsewhere">link</a>', "text/html; charset=utf-8"),
+        (" <!-- a page -->", "text/html; charset=utf-8"),
+        ("<abbr>", "text/plain; charset=utf-8"),
+        ("<a", "text/plain; charset=utf-8"),
+    ],
+)
+def test_what_looks_like_a_page_is_one(node: Node, value: str, kind: str) -> None:
+    _, ip = start(node, 8085, "porter", env=(("SERVE_PORT_8085", value),))
+    status, headers, body = get(f"http://{ip}:8085/")
+    assert (status, headers["Content-Type"], body) == (200, kind, value)
+
+
+def test_porter_has_a_certificate(node: Node) -> None:
+    _, ip = start(node, 8443, "porter", "--json-response", env=(("SERVE_TLS_PORT_8443", "secret"),))
+    assert post(f"https://{ip}:8443/x", {}) == {"Method": "POST", "Body": "secret"}
+
+
+def test_who_does_not_speak_http_is_told_at_once(node: Node) -> None:
+    """`echo hello | nc` waits for an answer, and ends no line with a carriage return."""
+    _, ip = start(node, 8080, "netexec", "--http-port=8080", "--udp-port=-1")
+    for said, answered in (
+        (b"hello\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET /hostname HTTP/1.0\n\n", b"HTTP/1.1 200 OK"),
+    ):
+        with socket.create_connection((ip, 8080)) as raw:
+            raw.settimeout(10)
+            raw.sendall(said)
+            text = b"".join(iter(lambda: raw.recv(1000), b""))
+            assert text.startswith(answered) and text.endswith((b"\r\n\r\n400 Bad Request", b"\r\n\r\nweb"))
+
+
 def test_port_forward_tester(node: Node) -> None:
     env = (("BIND_PORT", "8087"), ("EXPECTED_CLIENT_DATA", "abc"), ("CHUNKS", "3"), ("CHUNK_SIZE", "4"))
     container = node.run(image=IMAGE, args=("port-forward-tester",), env=(*env, ("CHUNK_INTERVAL", "10")))

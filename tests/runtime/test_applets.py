@@ -227,3 +227,52 @@ def test_only_what_the_host_lacks_is_ours(monkeypatch: pytest.MonkeyPatch) -> No
     assert set(_applets.programs(always=("nslookup",))) == {
         f"/usr/bin/{n}" for n in ("nslookup", "dig", "host", "nc", "ping")
     }
+
+
+def users_in(root: Path) -> dict[str, list[str]]:
+    return {name: (root / "etc" / name).read_text().splitlines() for name in ("passwd", "group")}
+
+
+def test_users_as_busybox_adds_them(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
+    for name, words in (
+        ("addgroup", ["-S", "app"]),
+        ("adduser", ["-S", "app", "-G", "app", "-H"]),
+        ("adduser", ["-D", "me"]),
+        ("adduser", ["-u", "1500", "-D", "-h", "/srv", "-s", "/bin/ash", "-g", "You", "you"]),
+        ("addgroup", ["-g", "2000", "crew"]),
+        ("addgroup", ["me", "crew"]),
+        ("adduser", ["you", "crew"]),
+    ):
+        done = run(name, *words, root=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), (name, words)
+    assert users_in(tmp_path) == {
+        "passwd": [
+            "root:x:0:0:root:/root:/bin/sh",
+            "app:x:100:100:Linux User,,,:/home/app:/bin/false",
+            "me:x:1000:1000:Linux User,,,:/home/me:/bin/sh",
+            "you:x:1500:1500:You:/srv:/bin/ash",
+        ],
+        "group": ["root:x:0:", "nogroup:x:65534:", "app:x:100:", "me:x:1000:", "you:x:1500:", "crew:x:2000:me,you"],
+    }
+    assert (tmp_path / "home/me").is_dir() and not (tmp_path / "home/app").exists()
+    for name, words, why in (
+        ("adduser", ["-D", "me"], "adduser: user 'me' in use"),
+        ("adduser", ["-G", "none", "x"], "adduser: unknown group none"),
+        ("addgroup", ["-g", "2000", "x"], "addgroup: gid '2000' in use"),
+        ("addgroup", ["nobody", "crew"], "addgroup: unknown user nobody"),
+        ("addgroup", [], "addgroup: usage:"),
+    ):
+        done = run(name, *words, root=tmp_path)
+        assert done.returncode == 1 and done.stderr.startswith(why), done.stderr
+
+
+def test_packages_of_an_emulated_image() -> None:
+    done = run("apt_get", "install", "-y", "sh", "no-such-thing")
+    assert done.returncode == 100 and "sh: this machine's is used" in done.stdout
+    assert done.stderr.startswith("apt-get: cannot install no-such-thing: this image is emulated")
+    assert run("apk", "add", "--no-cache", "sh").returncode == 0
+    assert run("apk", "update").returncode == 0
+    assert run("apk", "frobnicate").returncode == 1

@@ -34,8 +34,8 @@ def inside(request: pytest.FixtureRequest) -> Iterator[Callable[[Check], None]]:
 
     def run(check: Check) -> None:
         def whole() -> None:
-            refused = bwrap.probe(folder / "probe")
-            assert not refused, refused
+            if refused := bwrap.probe(folder / "probe"):
+                pytest.skip(f"no sandbox on this machine: {refused}")
             node = open_node(folder / "state")
             try:
                 check(node, folder)

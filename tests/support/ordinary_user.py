@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 NOBODY = 65534
 
 
@@ -28,7 +30,7 @@ def open_folder() -> Iterator[Path]:
 def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
     """Call `check` as this user, or, when that is root, in a child process as nobody, who then owns `folder`.
 
-    Raises what `check` raises (as an AssertionError with its text, from a child).
+    Raises what `check` raises (as an AssertionError with its text, from a child); what it skips is skipped.
     """
     if os.geteuid() != 0:
         check()
@@ -49,10 +51,12 @@ def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
         os.setresuid(NOBODY, NOBODY, NOBODY)
         try:
             check()
+        except pytest.skip.Exception as e:
+            answer.send(("", str(e)))
         except BaseException as e:
-            answer.send(f"{type(e).__name__}: {e}")
+            answer.send((f"{type(e).__name__}: {e}", ""))
         else:
-            answer.send("")
+            answer.send(("", ""))
 
     for p in passable:
         p.chmod(p.stat().st_mode | 0o001)  # for good: a test in another process may rely on it, too
@@ -60,11 +64,13 @@ def as_ordinary_user(folder: Path, check: Callable[[], object]) -> None:
     child.start()
     answer.close()
     try:
-        problem = answers.recv()
+        problem, skipped = answers.recv()
     except EOFError:
-        problem = "the child process ended early"
+        problem, skipped = "the child process ended early", ""
     child.join(30)
     assert not problem, problem
+    if skipped:
+        pytest.skip(skipped)
 
 
 def commands_as_ordinary_user(*needed: Path) -> list[str]:

@@ -41,7 +41,7 @@ def ingress(facts: Facts, wanted: Wanted) -> tuple[Hop, Obj | None, Wanted]:
 
 def _no_rule(facts: Facts, wanted: Wanted) -> Hop:
     known = routing.hosts(facts.ingresses)
-    if any(routing.host_matches(h, wanted.host) for h in known):
+    if any(routing.host_matches(h, wanted.host) for i in facts.ingresses for h, _ in routing.rules(i)):
         message = f"no Ingress for {wanted.host} has a path for {wanted.path}"
         return Hop("Ingress", wanted.host, reason="NoIngressPath", message=message)
     rules = f"; there are rules for {', '.join(known)}" if known else ""

@@ -64,14 +64,14 @@ class EvictionManager:
         conditions = self._pressure.conditions(now, self._kubelet.settings.eviction_pressure_transition_period)
         if conditions != self.conditions:
             self.conditions = conditions
-            self._kubelet.report_status()
+            self._kubelet.node.report()
         for threshold in self._pressure.due(now):
             self._reclaim(threshold, found, pods)
             return
 
     def _reclaim(self, threshold: decisions.Threshold, found: Readings, pods: list[Obj]) -> None:
         resource = RESOURCES[threshold.signal]
-        self._kubelet.node_event(WARNING, "EvictionThresholdMet", f"Attempting to reclaim {resource}")
+        self._kubelet.node.event(WARNING, "EvictionThresholdMet", f"Attempting to reclaim {resource}")
         use = self._use(pods, resource)
         ranked = decisions.ranked(pods, use, resource)
         if ranked:
@@ -83,7 +83,7 @@ class EvictionManager:
     def _evict(self, pod: Obj, text: str, grace: float | None) -> None:
         log.info("evicting pod %s/%s: %s", pod["metadata"]["namespace"], pod["metadata"]["name"], text)
         self._kubelet.recorder.event(pod, WARNING, EVICTED, text)
-        self._kubelet.fail(uid(pod), EVICTED, text, grace if grace is not None else 0.0, disruption=True)
+        self._kubelet.fail(uid(pod), EVICTED, text, grace or 0.0, disruption=text)
 
     # ------------------------------------------------------------------ measuring
 

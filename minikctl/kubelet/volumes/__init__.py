@@ -97,4 +97,4 @@ def types() -> dict[str, VolumeType]:
     """TYPE → its file."""
     names = [m.name for m in iter_modules([str(Path(__file__).parent)]) if not m.name.startswith("_")]
     modules = [import_module(f"{__name__}.{name}") for name in names]
-    return {m.TYPE: m for m in modules if hasattr(m, "TYPE")}  # type: ignore[misc]
+    return {m.TYPE: m for m in modules if hasattr(m, "TYPE")}

@@ -9,16 +9,18 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, namespace
 from minikctl.kubelet.volumes import Context, VolumeError
+from minikctl.util.files import open_folders
 
 DATA, DEFAULT_MODE = "..data", 0o644
 
@@ -27,6 +29,8 @@ DATA, DEFAULT_MODE = "..data", 0o644
 class File:
     data: bytes
     mode: int = DEFAULT_MODE
+    owner: int | None = None
+    """A user other than the kubelet's."""
 
 
 Files = Mapping[str, File]
@@ -34,22 +38,29 @@ Files = Mapping[str, File]
 
 
 def write(folder: Path, files: Files, now: datetime, group: int | None = None) -> bool:
-    """Have exactly these files in the folder; False when they were there already. Raises OSError."""
+    """Have exactly these files in the folder; False when they were there already. Raises OSError.
+
+    `group`: the pod's fsGroup. It may read all of it, and what would come into a folder would be its own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
+    if group is not None:
+        files = {path: replace(file, mode=file.mode | 0o440) for path, file in files.items()}
     current = folder / DATA
-    if current.is_symlink() and _read(current) == files:
+    if current.is_symlink() and _is_there(current, files):
         return False
+    _give(folder, 0o777, group)
     made = Path(tempfile.mkdtemp(prefix=now.strftime("..%Y_%m_%d_%H_%M_%S."), dir=folder))
-    made.chmod(0o755)
     for path, file in files.items():
         place = made / path
-        place.parent.mkdir(parents=True, exist_ok=True)
+        open_folders(place.parent)
         place.write_bytes(file.data)
-        place.chmod(file.mode | (0o440 if group is not None else 0))
-    if group is not None and os.geteuid() == 0:
-        for place in (made, *made.rglob("*")):
+        if file.owner is not None and os.geteuid() == 0:
+            os.chown(place, file.owner, -1)
+        if group is not None and os.geteuid() == 0:
             os.chown(place, -1, group)
+        place.chmod(file.mode)
+    for base, _, _ in os.walk(made):
+        _give(Path(base), 0o755, group)
     old = os.readlink(current) if current.is_symlink() else ""
     turning = folder / "..data_tmp"
     turning.unlink(missing_ok=True)
@@ -61,14 +72,27 @@ def write(folder: Path, files: Files, now: datetime, group: int | None = None) -
     return True
 
 
-def _read(folder: Path) -> dict[str, File]:
-    found = {}
+def _give(folder: Path, mode: int, group: int | None) -> None:
+    if group is not None:
+        mode |= stat.S_ISGID | 0o550
+        if os.geteuid() == 0:
+            os.chown(folder, -1, group)
+    folder.chmod(mode)
+
+
+def _is_there(folder: Path, files: Files) -> bool:
+    found = set()
     for base, _, names in os.walk(folder):
-        for name in names:
-            path = Path(base) / name
-            with suppress(OSError):
-                found[str(path.relative_to(folder))] = File(path.read_bytes(), path.stat().st_mode & 0o777)
-    return found
+        found |= {os.path.relpath(os.path.join(base, name), folder) for name in names}
+    if found != files.keys():
+        return False
+    try:
+        return all(
+            stat.S_IMODE((folder / path).stat().st_mode) == file.mode and (folder / path).read_bytes() == file.data
+            for path, file in files.items()
+        )
+    except OSError:
+        return False
 
 
 def _link(folder: Path, names: set[str]) -> None:

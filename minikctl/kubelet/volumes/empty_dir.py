@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from minikctl.api.meta import Obj
@@ -13,12 +14,14 @@ TYPE = "emptyDir"
 
 
 def set_up(volume: Obj, folder: Path, ctx: Context) -> Mounted:
+    mode = 0o777
     if volume.get("medium") == "Memory":
         folder = memory.place(folder) or folder
+        mode |= stat.S_ISVTX  # as a tmpfs has it
     if not folder.exists():
         folder.mkdir(parents=True)
-        folder.chmod(0o777)
         if ctx.fs_group is not None and os.geteuid() == 0:
             os.chown(folder, -1, ctx.fs_group)
-            folder.chmod(0o2777)
+            mode |= stat.S_ISGID
+        folder.chmod(mode)
     return Mounted(folder)

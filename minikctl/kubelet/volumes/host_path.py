@@ -8,6 +8,7 @@ from pathlib import Path
 
 from minikctl.api.meta import Obj
 from minikctl.kubelet.volumes import Context, Mounted, VolumeError
+from minikctl.util.files import open_folders
 
 TYPE = "hostPath"
 _CHECKS = {
@@ -24,14 +25,15 @@ def set_up(volume: Obj, _folder: Path, _ctx: Context) -> Mounted:
     try:
         if kind == "DirectoryOrCreate":
             if not path.exists():
-                path.mkdir(parents=True, exist_ok=True, mode=0o755)
+                open_folders(path)
             kind = "Directory"
         elif kind == "FileOrCreate":
             if not path.exists():
-                path.touch(mode=0o644)
+                path.touch()
+                path.chmod(0o644)
             kind = "File"
         elif not kind and not path.exists():
-            path.mkdir(parents=True, mode=0o755)  # as container runtimes do for a path that is not there
+            open_folders(path)  # as container runtimes do for a path that is not there
     except OSError as e:
         raise VolumeError(f"cannot make {path}: {e.strerror}") from None
     if kind:

@@ -34,8 +34,20 @@ def _files(source: Obj, ctx: Context, mode: int) -> dict[str, _payload.File]:
     if "downwardAPI" in source:
         return downward_api.files(source["downwardAPI"], ctx, mode)
     if "serviceAccountToken" in source:
-        return {source["serviceAccountToken"]["path"]: _payload.File(_token(source["serviceAccountToken"], ctx), mode)}
+        data, user = _token(source["serviceAccountToken"], ctx), only_user(ctx.pod)
+        if user is not None or ctx.fs_group is not None:
+            mode = 0o600
+        return {source["serviceAccountToken"]["path"]: _payload.File(data, mode, user)}
     raise VolumeError(f"projected volumes with a {next(iter(source), 'source')} are not supported here")
+
+
+def only_user(pod: Obj) -> int | None:
+    """The user that all containers of the pod run as, where its manifest names one. Pure."""
+    spec = pod["spec"]
+    shared = (spec.get("securityContext") or {}).get("runAsUser")
+    containers = [c for field in ("initContainers", "containers") for c in spec.get(field) or []]
+    users = {(c.get("securityContext") or {}).get("runAsUser", shared) for c in containers}
+    return users.pop() if len(users) == 1 else None
 
 
 def _token(source: Obj, ctx: Context) -> bytes:

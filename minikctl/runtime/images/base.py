@@ -4,7 +4,7 @@ from dataclasses import replace
 from shutil import which
 
 from minikctl.runtime.images import MIB, Image, Program, docker, of_the_e2e_tests
-from minikctl.runtime.images._applets import programs
+from minikctl.runtime.images._applets import OF_BUSYBOX, packages, programs
 
 _DEBIAN = r"(?:jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)"
 _IN_BIN = {
@@ -13,19 +13,23 @@ _IN_BIN = {
     if (found := which(name, path="/usr/sbin:/sbin"))
 }
 """What busybox has beside all its other programs, and this machine among those of the administrator."""
+_SHELL = {"/bin/sh": found} if (found := which("bash", path="/usr/bin:/bin")) else {}
+"""As `sh`, bash knows what busybox' shell knows beyond POSIX (`[[`, `source`, `echo -e`), which Debian's dash does not."""
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
-        programs={**programs(always=("nslookup",)), **_IN_BIN},
+        programs={**programs(always=OF_BUSYBOX), **_IN_BIN},
+        links=_SHELL,
         size=4 * MIB,
     ),
     Image(
         names=docker("alpine"),
         tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
         cmd=("/bin/sh",),
-        programs=programs(always=("nslookup",)),
+        programs={**programs(always=OF_BUSYBOX), **packages("apk")},
+        links=_SHELL,
         size=8 * MIB,
     ),
     Image(
@@ -33,6 +37,7 @@ IMAGES = (
         tags=r"latest|rolling|devel|(?:14|16|18|20|22|24|26)\.04|(?:2[0-6])\.10|"
         r"trusty|xenial|bionic|focal|jammy|noble|oracular|plucky|questing|resolute",
         cmd=("/bin/bash",),
+        programs=packages("apt-get"),
         requires=("bash",),
         size=78 * MIB,
     ),
@@ -41,6 +46,7 @@ IMAGES = (
         tags=rf"latest|stable|testing|unstable|oldstable|(?:[7-9]|1[0-4])(?:\.[0-9]{{1,2}})?(?:-slim)?|"
         rf"(?:stable|testing|unstable|oldstable|{_DEBIAN})(?:-slim|-backports)?",
         cmd=("bash",),
+        programs=packages("apt-get"),
         requires=("bash",),
         size=117 * MIB,
     ),
@@ -49,6 +55,7 @@ IMAGES = (
         tags=r"curl|git|base|latest",
         cmd=("/bin/sh",),
         programs=programs(),
+        links=_SHELL,
         size=13 * MIB,
     ),
     Image(

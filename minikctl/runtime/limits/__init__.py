@@ -43,6 +43,11 @@ class Limiter(Protocol):
         to write a `0` before it becomes the container's. Raises OSError."""
         ...
 
+    def seen(self, pod: str, container: str) -> Sequence[tuple[str, str]]:
+        """(folder of the host's, path in the container): where a container finds what limits it. The folders are there
+        once it has been added."""
+        ...
+
     def update(self, pod: str, container: str, resources: Resources) -> None:
         """Other limits for a running container. Raises OSError."""
         ...

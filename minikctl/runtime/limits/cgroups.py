@@ -23,6 +23,8 @@ from minikctl.runtime.limits import ShimOf
 
 MEMORY, CPU, PIDS = "memory", "cpu", "pids"
 CONTROLLERS = (MEMORY, CPU, PIDS)
+SEEN = "/sys/fs/cgroup"
+"""Where programs look for the limits of the container that they are in."""
 PERIOD = 100_000
 """Microseconds in which a CPU quota is counted."""
 LEAST_SHARES, LEAST_QUOTA = 2, 1000
@@ -151,13 +153,17 @@ class CgroupLimits:
         # Who was killed while making or removing a pod's groups leaves them in some of the hierarchies only.
         if not all((root / self._place(pod)).is_dir() for root in self._hierarchy.folders):
             self.add_pod(pod, Resources())
-        one = self._hierarchy.version == 2
-        places = {c: self._place(pod, container) if one or c != PIDS else self._place(pod) for c in CONTROLLERS}
+        places = self._places(pod, container)
         for controller, root in self._hierarchy.roots.items():
             self._make(root / places[controller])
         self.update(pod, container, resources)
         joining = JOINING[self._hierarchy.version]
         return list(dict.fromkeys(root / places[c] / joining for c, root in self._hierarchy.roots.items()))
+
+    def seen(self, pod: str, container: str) -> Sequence[tuple[str, str]]:
+        places, one = self._places(pod, container), self._hierarchy.version == 2
+        found = {str(root / places[c]): SEEN if one else f"{SEEN}/{c}" for c, root in self._hierarchy.roots.items()}
+        return list(found.items())
 
     def update(self, pod: str, container: str, resources: Resources) -> None:
         self._write(self._place(pod, container), settings(self._hierarchy.version, resources))
@@ -175,6 +181,11 @@ class CgroupLimits:
 
     # ------------------------------------------------------------------ parts
 
+    def _places(self, pod: str, container: str) -> dict[str, str]:
+        """The group of each controller. Processes are counted for the pod, where that is a group of its own."""
+        one = self._hierarchy.version == 2
+        return {c: self._place(pod, container) if one or c != PIDS else self._place(pod) for c in CONTROLLERS}
+
     def _place(self, pod: str, container: str = "") -> str:
         return f"{self._cluster}/{self._node}/pod{pod}" + (f"/{container}" if container else "")
 
@@ -182,6 +193,7 @@ class CgroupLimits:
         """`hand_on`: the groups below get the controllers too, which version 2 wants to be told."""
         with suppress(FileExistsError):
             group.mkdir()
+            group.chmod(0o755)  # whoever runs in it may look, whatever our own mask
         if hand_on and self._hierarchy.version == 2:
             delegate(group)
 

@@ -101,6 +101,9 @@ class WatchedLimits:
                 known.limit, known.since = resources.memory_limit, time.monotonic()
                 self._schedule((pod, container), 0.0)
 
+    def seen(self, pod: str, container: str) -> Sequence[tuple[str, str]]:
+        return ()
+
     def ran_out_of_memory(self, pod: str, container: str) -> bool:
         known = self._watched.get((pod, container))
         return known is not None and known.killed

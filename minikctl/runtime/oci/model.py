@@ -209,14 +209,21 @@ def environment(raw: Any) -> dict[str, str]:
 
 def stop_signal(raw: Any) -> str:
     """`SIGQUIT`, `QUIT`, `3`, `SIGRTMIN+3`, as a name that Python's signal module has; SIGTERM for anything else."""
-    text = str(raw or "").upper()
+    return _signal(str(raw or "")) or "SIGTERM"
+
+
+def is_signal(text: str) -> bool:
+    return bool(_signal(text)) or bool(re.fullmatch(r"(SIG)?RTM(IN\+|AX-)[0-9]{1,2}", text.upper()))
+
+
+def _signal(text: str) -> str:
     if text.isdigit():
         try:
             return signal.Signals(int(text)).name
         except ValueError:
-            return "SIGTERM"
-    name = text if text.startswith("SIG") else f"SIG{text}"
-    return name if name in signal.Signals.__members__ else "SIGTERM"
+            return ""
+    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
+    return name if name in signal.Signals.__members__ else ""
 
 
 def ports(raw: Any) -> tuple[int, ...]:

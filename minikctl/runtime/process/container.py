@@ -33,7 +33,8 @@ TERMINAL_SHIM = Path(__file__).with_name("terminal.py")
 MARK = "MINIKCTL_CONTAINER"
 TAKE_TERMINAL = ("setsid", "--ctty", "--wait")
 """The command that begins a session on the terminal that is its stdin, and runs another one in it."""
-_JOIN = 'for g in $1; do echo 0 >"$g"; done 2>/dev/null; shift; exec "$@"'
+# A shell adds $PWD to what it runs, a folder of the host's.
+_JOIN = 'for g in $1; do echo 0 >"$g"; done 2>/dev/null; shift; unset PWD; exec "$@"'
 _CHUNK = 256 * 1024
 _CHUNKS = 16
 """At most this many chunks from one container before others have their turn."""

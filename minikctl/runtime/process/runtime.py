@@ -67,6 +67,7 @@ class ProcessRuntime:
     name = "minikctl-process"
     version = "0.1.0"
     simulated = has_network = False
+    sees_processes = True  # and those of the whole machine
     container_class: type[Container] = Container
     images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES
@@ -314,7 +315,7 @@ class ProcessRuntime:
             folder.make(config.stdin)
             if config.tty:
                 os.mkfifo(folder.path / "resize", 0o600)
-            run = self._prepare(folder, config, sandbox)
+            run = self._prepare(container_id, folder, config, sandbox)
             folder.save(container_id, sandbox_id, created, config, run)
         except OSError as e:
             raise RuntimeFailure(f"failed to create the container's folder: {e.strerror}: {e.filename}") from None
@@ -332,7 +333,9 @@ class ProcessRuntime:
         """What the image decides where the pod does not. Raises RuntimeFailure."""
         return config
 
-    def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
+    def _prepare(
+        self, container_id: str, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus
+    ) -> Launch:
         """Make the container's files, and find out how it is run. Raises RuntimeFailure, OSError."""
         image, resolved = self.images.emulated(config.image)
         ip = self._host_ip if sandbox.host_network else sandbox.ip

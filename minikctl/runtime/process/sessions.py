@@ -22,8 +22,8 @@ from minikctl.runtime.process.container import TAKE_TERMINAL, Container
 _CHUNK = 64 * 1024
 _BACKLOG = 1024
 """Pieces of output that an attached client may be behind before it is let go."""
-# A session leader without a terminal gets the first one that it opens.
-_ON_TERMINAL = 'tty=$1; shift; exec <>"$tty" >&0 2>&1; exec "$@"'
+# A session leader without a terminal gets the first one that it opens. A shell adds $PWD to what it runs.
+_ON_TERMINAL = 'tty=$1; shift; exec <>"$tty" >&0 2>&1; unset PWD; exec "$@"'
 
 
 class Input:

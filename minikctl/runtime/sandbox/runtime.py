@@ -90,7 +90,7 @@ class SandboxRuntime(ProcessRuntime):
     ):
         """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
         super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
-        self.has_network = network is not None
+        self.has_network = self.sees_processes = network is not None
         self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
 
     def limitations(self) -> Sequence[str]:
@@ -186,7 +186,9 @@ class SandboxRuntime(ProcessRuntime):
         security, _ = unpacked.identity(found, config.security, tree.make_etc(self._etc))
         return replace(config, security=security)
 
-    def _prepare(self, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus) -> Launch:
+    def _prepare(
+        self, container_id: str, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus
+    ) -> Launch:
         layout, image, status, home = self._image(folder, config)
         tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
@@ -221,6 +223,7 @@ class SandboxRuntime(ProcessRuntime):
             config.security,
             STATUS_FD,
             working_dir if is_new and layout.image is not None else "",
+            self._limits.seen(sandbox.uid, container_id),
         )
         if blind:
             (folder.path / FILTER).write_bytes(blind)

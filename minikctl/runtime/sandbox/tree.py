@@ -50,6 +50,8 @@ USERS = (
     ("nobody", 65534, "/nonexistent", "/usr/sbin/nologin"),
 )
 GROUP_NAMES = {65534: "nogroup"}
+PASSWD = "".join(f"{n}:x:{i}:{i}:{n}:{h}:{s}\n" for n, i, h, s in USERS)
+GROUP = "".join(f"{GROUP_NAMES.get(i, n)}:x:{i}:\n" for n, i, _, _ in USERS)
 _DEEPEST = 40
 """Symbolic links in one path, as the kernel counts."""
 
@@ -137,6 +139,9 @@ def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
         _write(_place(layout, path), text, 0o755)
     for path, content in image.files.items():
         _put(_place(layout, path), content, folder=path.endswith("/"))
+    for path, target in image.links.items():
+        _folders(_place(layout, path).parent)
+        _place(layout, path).symlink_to(target)
     if image.working_dir != "/":
         _folders(_place(layout, image.working_dir))
 
@@ -215,8 +220,8 @@ def make_etc(folder: Path) -> Path:
     scratch.chmod(0o755)
     for name in FROM_ETC:
         _copy(Path("/etc") / name, scratch / name)
-    _write(scratch / "passwd", "".join(f"{n}:x:{i}:{i}:{n}:{h}:{s}\n" for n, i, h, s in USERS), 0o644)
-    _write(scratch / "group", "".join(f"{GROUP_NAMES.get(i, n)}:x:{i}:\n" for n, i, _, _ in USERS), 0o644)
+    _write(scratch / "passwd", PASSWD, 0o644)
+    _write(scratch / "group", GROUP, 0o644)
     _write(scratch / "shadow", "".join(f"{n}:*:19000:0:99999:7:::\n" for n, *_ in USERS), 0o600)
     for name in ("hosts", "hostname", "resolv.conf"):  # places for what each pod has of its own
         _write(scratch / name, "", 0o644)

@@ -339,6 +339,13 @@ def test_routes_of_gateways(one: Obj, reason: str, expected: str) -> None:
     assert expected in "\n".join(draw(found, ASCII))
 
 
+def test_a_rule_without_a_host_is_for_all_hosts() -> None:
+    served = {"status": {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}}
+    everywhere = {**ingress("all", "", ("/a", "Prefix", "web", 80)), **served}
+    found = way("http://127.0.0.1/", facts=replace(FACTS, ingresses=[everywhere]))
+    assert (found.reason, found.message) == ("NoIngressPath", "no Ingress for 127.0.0.1 has a path for /")
+
+
 def test_what_no_route_wants_goes_to_the_ingresses() -> None:
     facts = replace(FACTS, gateways=[GATEWAY], routes=[route(("db", 5432, 1))])
     assert way("http://shop.example/cart", facts=facts).reachable

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from minikctl.runtime import limits
-from minikctl.runtime.interface import Resources, SandboxConfig
+from minikctl.runtime.interface import RUNNING, Resources, SandboxConfig, Security
 from minikctl.runtime.limits import cgroups, probe
 from minikctl.runtime.limits.watching import WatchedLimits
 from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range, kill_everything
@@ -180,3 +180,20 @@ def test_watching_keeps_to_its_share() -> None:
     ended = os.times()
     made.stop()
     assert made.spent <= 0.02 * (ended.elapsed - began.elapsed) + 0.002
+
+
+SEEN = "cat memory/memory.limit_in_bytes memory.max 2>/dev/null; find . -name 'cgroup.procs' | wc -l; mkdir x cpu/x 2>/dev/null"
+
+
+def test_a_container_sees_its_own_limits(node: Node) -> None:
+    """Of whatever user it is; and nothing of others."""
+    if not isinstance(node.runtime, SandboxRuntime):
+        pytest.skip("plain processes see what there is of the machine")
+    other = node.run("sleep", "100", name="other")
+    script = f"cd /sys/fs/cgroup && {SEEN}; mount | grep -c cgroup"
+    security, most = Security(user=1000), Resources(memory_limit=64 * MIB)
+    container = node.run("sh", "-c", script, security=security, resources=most)
+    node.ended(container)
+    limit, groups, mounted = (line.split()[-1] for line in node.log(container))
+    assert (limit, groups) == (str(64 * MIB), mounted) and int(groups) in (1, 3)
+    assert node.status(other).state == RUNNING

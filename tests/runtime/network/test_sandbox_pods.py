@@ -217,7 +217,7 @@ def test_a_lost_pod(node: Node, network: ClusterNetwork) -> None:
 
 def test_a_pod_that_was_lost_while_no_agent_ran(node: Node, network: ClusterNetwork) -> None:
     container = node.run("sleep", "100")
-    node.main(container)
+    until(lambda: node.runtime.exec_sync(container, ["true"], 5).exit_code == 0)
     assert node.sandbox is not None
     node.runtime.stop()
     network.remove_pod(node.sandbox.id)

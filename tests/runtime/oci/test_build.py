@@ -239,3 +239,10 @@ def test_saved_for_others(kitchen: Kitchen, tmp_path: Path) -> None:
 def test_no_such_stage(kitchen: Kitchen) -> None:
     with pytest.raises(ImageFailure, match="there is no stage 'x'"):
         kitchen.build("FROM scratch\nLABEL a=1", target="x")
+
+
+def test_users_of_an_emulated_base(busy: Kitchen) -> None:
+    text = "FROM busybox:1.36\nUSER root:root\nRUN addgroup -S app && adduser -S -G app app\nUSER app\nRUN id -un > /tmp/who\n"
+    busy.file("a")
+    image = busy.build(text + "COPY --chown=nobody:nogroup a /a\n")
+    assert image.settings["User"] == "app" and "find" not in busy.said

@@ -47,7 +47,7 @@ def test_flags() -> None:
         ("FROM a\n\nRUN", "line 3: RUN: nothing follows it"),
         ("FROM a b c", "line 1: FROM: FROM is followed by"),
         ("FROM a\nRUN <<EOF\nx\nEOF", "line 2: RUN: here-documents are not supported"),
-        ("FROM a\nONBUILD RUN x", "line 2: unknown instruction: ONBUILD"),
+        ("FROM a\nONBUILD RUN x", "line 2: ONBUILD is not supported"),
     ],
 )
 def test_refused(text: str, why: str) -> None:
@@ -63,12 +63,30 @@ def test_refused(text: str, why: str) -> None:
         ("${C}|$C|$D", "||"),
         ("${C:-x}${D:-y}${D-z}${C-z}${A:-q}", "xyz1"),
         ("${A:+set}${C:+set}${C+set}", "setset"),
-        ("\\$A '$A' \"$A\"", "$A '$A' \"1\""),
+        ("\\$A '$A' \"$A\"", "$A $A 1"),
         ("100$ $", "100$ $"),
+        ("${C:-${D:-<$A>}}!", "<1>!"),
+        ('\'\\n\' "\\n\\"\\$A" \\n', '\\n \\n"$A n'),
+        ("$S", 'it\'s "two" $A'),
     ],
 )
 def test_variables(text: str, value: str) -> None:
-    assert expand(text, {"A": "1", "B": "2", "C": ""}) == value
+    known = {"A": "1", "B": "2", "C": "", "S": 'it\'s "two" $A'}
+    assert expand(Instruction(1, "ENV", text), text, known) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("${A#x}", "unsupported substitution: ${A#x}"),
+        ("${A", "unsupported substitution: ${A}"),
+        ("'a", "no closing quotation"),
+    ],
+)
+def test_no_such_variable(text: str, why: str) -> None:
+    with pytest.raises(BuildError, match=r"^line 1: ENV: ") as caught:
+        expand(Instruction(1, "ENV", text), text, {"A": "1"})
+    assert why in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -77,10 +95,12 @@ def test_variables(text: str, value: str) -> None:
         ('A=1 B="two words" C=$X', {"A": "1", "B": "two words", "C": "x"}),
         ("A the rest of it", {"A": "the rest of it"}),
         ("A=a\\ b", {"A": "a b"}),
+        ("A=$S B=\"<$S>\" C=${N:-'a b'}", {"A": "two words", "B": "<two words>", "C": "a b"}),
+        ('A "in quotes"', {"A": "in quotes"}),
     ],
 )
 def test_pairs(text: str, found: dict[str, str]) -> None:
-    assert pairs(Instruction(1, "ENV", text), {"X": "x"}) == found
+    assert pairs(Instruction(1, "ENV", text), {"X": "x", "S": "two words"}) == found
 
 
 @pytest.mark.parametrize("text", ["A", "A=1 B", "=1", 'A="'])

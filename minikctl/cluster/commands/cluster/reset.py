@@ -36,7 +36,7 @@ def _ask(call: Invocation, directory: Path) -> None:
     """Nothing is lost by accident: without a terminal to ask on, --yes must say it."""
     if not call.env.stdin_is_terminal:
         raise UsageError("reset deletes every object of the cluster: say --yes to confirm")
-    call.err(f"Delete every object, container, volume and log of the cluster in {directory}? [y/N] ", end="")
+    call.err(f"Delete every object, container, volume, image and log of the cluster in {directory}? [y/N] ", end="")
     call.env.stderr.flush()
     if call.env.stdin.readline().strip().lower() not in ("y", "yes"):
         call.err("Nothing was deleted.")
@@ -75,4 +75,5 @@ COMMAND = Command(
         Option("snapshots", BOOL, help="Delete its snapshots, too."),
     ),
     run=run,
+    takes_arguments=False,
 )

@@ -24,4 +24,5 @@ COMMAND = Command(
     use="restart [--nodes N] [--simulated] [--control-planes N] [--fsync]",
     options=SETTINGS,
     run=run,
+    takes_arguments=False,
 )

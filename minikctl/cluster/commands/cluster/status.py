@@ -112,4 +112,5 @@ COMMAND = Command(
     use="status [-o json]",
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
     run=run,
+    takes_arguments=False,
 )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from minikctl.client.state_dir import is_ours
+from minikctl.client.state_dir import load
 from minikctl.cluster import start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
+from minikctl.util.errors import EnvironmentProblem
 
 
 def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
-    if not is_ours(directory):
+    try:
+        there = load(directory) is not None
+    except EnvironmentProblem:
+        if not start.is_running(directory):  # a broken file does not keep its processes alive
+            raise
+        there = True
+    if not there:
         call.out(f"There is no cluster in {directory}")
         return
     stopped = start.stop(directory)
@@ -22,4 +29,5 @@ COMMAND = Command(
     summary="End every process of the cluster; its objects stay",
     use="stop",
     run=run,
+    takes_arguments=False,
 )

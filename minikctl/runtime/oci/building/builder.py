@@ -148,8 +148,8 @@ class _Build:
         one = source.base
         self._check_flags(one)
         values = self._globals()
-        name = dockerfile.expand(dockerfile.base_of(one), values)
-        platform = dockerfile.expand(one.flags.get("platform", ""), values)
+        name = dockerfile.expand(one, dockerfile.base_of(one), values)
+        platform = dockerfile.expand(one, one.flags.get("platform", ""), values)
         if platform and platform.split("/")[:2] != list(self._platform):
             raise one.failure(
                 f"--platform={platform}: this machine is {'/'.join(self._platform)}, and nothing else runs here"
@@ -242,18 +242,18 @@ class _Build:
                 if not later_cmd:  # the base's arguments are not for this program
                     settings.pop("Cmd", None)
         else:
-            self._setting(stage, one, dockerfile.expand(one.text, values))
+            self._setting(stage, one)
         stage.note(one)
 
     def _files(self, stage: Stage, source: Source, one: Instruction, shown: str) -> None:
         if one.keyword == "RUN":
             stage.run(one, shown, self._shared)
         elif one.keyword == "WORKDIR":
-            path = stage.below(dockerfile.expand(one.text, stage.values).strip("\"'"))
+            path = stage.below(stage.word(one, one.text))
             stage.settings["WorkingDir"] = path
             stage.make_folder(one, path, shown)
         elif "from" in one.flags:
-            stage.copy(one, self._other(source, one, dockerfile.expand(one.flags["from"], stage.values)), shown)
+            stage.copy(one, self._other(source, one, stage.word(one, one.flags["from"])), shown)
         else:
             stage.copy(one, self._context, shown)
 
@@ -261,11 +261,11 @@ class _Build:
         """What COPY --from has: the root of a stage, or of an image."""
         earlier = self._earlier(name, source.index)
         if earlier is not None:
-            return Context(self._stage(earlier).root())
+            return Context(self._stage(earlier).root(), name=f"stage {name}")
         found = self._base(one, name)
         if not isinstance(found, Image):
             raise one.failure(f"{name} is emulated, and has no files")
-        return Context(roots.ensure(self._store, found))
+        return Context(roots.ensure(self._store, found), name=f"image {name}")
 
     def _declare(self, stage: Stage, one: Instruction) -> None:
         known = self._globals()
@@ -274,12 +274,12 @@ class _Build:
             if value is not None:
                 stage.arguments[name] = value
 
-    def _setting(self, stage: Stage, one: Instruction, text: str) -> None:
+    def _setting(self, stage: Stage, one: Instruction) -> None:
         settings = stage.settings
         if one.keyword == "USER":
-            settings["User"] = text
+            settings["User"] = stage.word(one, one.text)
         elif one.keyword == "EXPOSE":
-            ports = {p if "/" in p else f"{p}/tcp": {} for p in text.split()}
+            ports = {p if "/" in p else f"{p}/tcp": {} for p in stage.word(one, one.text).split()}
             wrong = [
                 p
                 for p in ports
@@ -289,10 +289,13 @@ class _Build:
                 raise one.failure(f"invalid containerPort: {wrong[0]}")
             settings["ExposedPorts"] = {**(settings.get("ExposedPorts") or {}), **ports}
         elif one.keyword == "VOLUME":
-            places = one.words if one.words is not None else tuple(text.split())
-            settings["Volumes"] = {**(settings.get("Volumes") or {}), **{p: {} for p in places}}
+            places = one.words if one.words is not None else tuple(dockerfile.split(one))
+            named = {stage.word(one, p): {} for p in places}
+            settings["Volumes"] = {**(settings.get("Volumes") or {}), **named}
         elif one.keyword == "STOPSIGNAL":
-            settings["StopSignal"] = text
+            settings["StopSignal"] = stage.word(one, one.text)
+            if not model.is_signal(settings["StopSignal"]):
+                raise one.failure(f"invalid signal: {settings['StopSignal']}")
         elif one.keyword == "SHELL":
             if not one.words:
                 raise one.failure('a list is needed, like ["/bin/sh", "-c"]')
@@ -300,7 +303,7 @@ class _Build:
         elif one.keyword == "HEALTHCHECK":
             self._say("  (ignored: Kubernetes has probes)\n")
         elif one.keyword == "MAINTAINER":
-            settings["Labels"] = {**(settings.get("Labels") or {}), "maintainer": text}
+            settings["Labels"] = {**(settings.get("Labels") or {}), "maintainer": one.text}
 
     # ------------------------------------------------------------------ the end
 
@@ -310,7 +313,7 @@ class _Build:
             settings["Labels"] = {**(settings.get("Labels") or {}), **self._request.labels}
         system, machine = self._platform
         config = {
-            **({"created": stage.created} if stage.created else {}),
+            "created": stage.created or self._now,  # nothing but settings: as of now
             "architecture": machine,
             "os": system,
             "config": {k: settings[k] for k in sorted(settings)},

@@ -17,10 +17,11 @@ from minikctl.runtime.oci.inside import resolve
 
 @dataclass(frozen=True)
 class Context:
-    """A folder. `ignores`: its .dockerignore; none for the root of another stage."""
+    """A folder. `ignores`: its .dockerignore; none for the root of another stage. `name`: what users call it."""
 
     folder: Path
     ignores: tuple[str, ...] = ()
+    name: str = ""
 
     @cached_property
     def _rules(self) -> list[tuple[re.Pattern[str], bool]]:

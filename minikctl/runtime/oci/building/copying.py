@@ -43,7 +43,7 @@ class Copy:
             here = self.context.find(source)
             if not here:
                 why = "is left out by .dockerignore" if self.context.real(source).exists() else "is not there"
-                raise self.one.failure(f"{source!r} {why}, in {self.context.folder}")
+                raise self.one.failure(f"{source!r} {why}, in {self.context.name or self.context.folder}")
             found += here
         return found
 

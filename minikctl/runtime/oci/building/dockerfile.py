@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from minikctl.runtime.interface import ImageFailure
@@ -21,7 +20,7 @@ _FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?(?:\s+|$)")
 _FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+([a-zA-Z][a-zA-Z0-9_.-]*))?\s*$")
 _HEREDOC = re.compile(r"<<-?[\"']?[A-Za-z_]")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-_VARIABLE = re.compile(rf"\$(?:({_NAME})|\{{({_NAME})(?:(:?[-+])([^}}]*))?\}})")
+_VARIABLE = re.compile(rf"\$(?:({_NAME})|\{{({_NAME})(:?[-+])?)")
 
 
 class BuildError(ImageFailure):
@@ -128,6 +127,8 @@ def instruction(line: int, text: str) -> Instruction:
     """Raises BuildError."""
     keyword, _, rest = text.partition(" ") if " " in text.split("\t")[0] else text.partition("\t")
     keyword, rest = keyword.upper(), rest.strip()
+    if keyword == "ONBUILD":
+        raise BuildError(f"line {line}: ONBUILD is not supported: only what this file itself does is done")
     if keyword not in KEYWORDS:
         raise BuildError(f"line {line}: unknown instruction: {keyword}")
     flags: dict[str, str] = {}
@@ -156,34 +157,53 @@ def _list(text: str) -> tuple[str, ...] | None:
 # ---------------------------------------------------------------------- words
 
 
-def expand(text: str, values: Mapping[str, str], escape: str = "\\") -> str:
-    """`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:+other}`; `\\$` stays a dollar; nothing inside single quotes."""
-    out, i, quoted = [], 0, False
+def expand(one: Instruction, text: str, values: Mapping[str, str]) -> str:
+    """One word as it is meant: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME:+other}` replaced, but nothing inside
+    single quotes nor after a backslash; quotes and backslashes taken away. What a variable brings is not looked at
+    again: it may have spaces and quotes. Raises BuildError."""
+    out, i, quote = [], 0, ""
     while i < len(text):
         char = text[i]
-        if char == "'":
-            quoted = not quoted
-        elif char == escape and not quoted and text[i + 1 : i + 2] == "$":
-            out.append("$")
-            i += 2
-            continue
-        elif char == "$" and not quoted and (found := _VARIABLE.match(text, i)):
-            out.append(_value(found, values))
-            i = found.end()
-            continue
-        out.append(char)
+        if char == quote:
+            quote = ""
+        elif char in "'\"" and not quote:
+            quote = char
+        elif char == "\\" and quote != "'" and (not quote or text[i + 1 : i + 2] in ('"', "$", "\\")):
+            out.append(text[i + 1 : i + 2])
+            i += 1
+        elif char == "$" and quote != "'" and (found := _VARIABLE.match(text, i)):
+            end = found.end() if found[1] else _closing(text, found.end())
+            if end < 0 or (found[2] and not found[3] and end > found.end() + 1):
+                raise one.failure(f"unsupported substitution: {text[i:].partition('}')[0]}}}")
+            other = text[found.end() : end - 1]
+            out.append(_value(found, values, lambda other=other: expand(one, other, values)))  # type: ignore[misc]
+            i = end - 1
+        else:
+            out.append(char)
         i += 1
+    if quote:
+        raise one.failure("no closing quotation")
     return "".join(out)
 
 
-def _value(found: re.Match[str], values: Mapping[str, str]) -> str:
-    name, operator, other = found[1] or found[2], found[3] or "", found[4] or ""
-    value = values.get(name)
+def _closing(text: str, i: int) -> int:
+    """Behind the brace that closes one which is open at `i`; -1 when nothing does."""
+    depth = 1
+    while i < len(text):
+        depth += 1 if text.startswith("${", i) else -1 if text[i] == "}" else 0
+        i += 1
+        if not depth:
+            return i
+    return -1
+
+
+def _value(found: re.Match[str], values: Mapping[str, str], other: Callable[[], str]) -> str:
+    operator, value = found[3] or "", values.get(found[1] or found[2])
     is_set = value is not None and not (operator.startswith(":") and not value)
-    if operator.endswith("-"):
-        return value or "" if is_set else other
+    if operator.endswith("-") and not is_set:
+        return other()
     if operator.endswith("+"):
-        return other if is_set else ""
+        return other() if is_set else ""
     return value or ""
 
 
@@ -191,33 +211,50 @@ def pairs(one: Instruction, values: Mapping[str, str]) -> dict[str, str]:
     """`A=1 B="two words"`, or `A one value` in the old form. Raises BuildError."""
     first = one.text.split(None, 1)[0]
     if "=" not in first:
-        name, _, value = one.text.partition(" ")
-        if not value.strip():
-            raise one.failure(f"{name} has no value")
-        return {name: expand(value.strip(), values)}
+        value = one.text[len(first) :].strip()
+        if not value:
+            raise one.failure(f"{first} has no value")
+        return {first: expand(one, value, values)}
     found = {}
-    for word in split(one, expand(one.text, values)):
+    for word in split(one):
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise one.failure(f"{word!r} is not NAME=VALUE")
-        found[name] = value
+        found[expand(one, name, values)] = expand(one, value, values)
     return found
 
 
-def split(one: Instruction, text: str) -> list[str]:
-    """Words as a shell splits them. Raises BuildError."""
-    try:
-        return shlex.split(text)
-    except ValueError as e:
-        raise one.failure(str(e).lower()) from None
+def split(one: Instruction) -> list[str]:
+    """Words, as a shell tells them apart, with their quotes. Raises BuildError."""
+    found, begun, quote, text = [], -1, "", one.text + " "
+    i = 0
+    while i < len(text):
+        char = text[i]
+        if not quote and char.isspace():
+            if begun >= 0:
+                found.append(text[begun:i])
+            begun = -1
+        else:
+            begun = i if begun < 0 else begun
+            if char == quote:
+                quote = ""
+            elif char in "'\"" and not quote:
+                quote = char
+            elif char == "\\" and quote != "'":
+                i += 1
+        i += 1
+    if quote:
+        raise one.failure("no closing quotation")
+    return found
 
 
 def arguments(one: Instruction, values: Mapping[str, str]) -> dict[str, str | None]:
-    """The names that ARG declares, with their defaults."""
+    """The names that ARG declares, with their defaults. A default may use the names before it."""
     found: dict[str, str | None] = {}
-    for word in split(one, expand(one.text, values)):
+    for word in split(one):
         name, equals, value = word.partition("=")
         if not re.fullmatch(_NAME, name):
             raise one.failure(f"{word!r} is no name")
-        found[name] = value if equals else None
+        known = {**values, **{k: v for k, v in found.items() if v is not None}}
+        found[name] = expand(one, value, known) if equals else None
     return found

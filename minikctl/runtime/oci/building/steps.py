@@ -85,6 +85,10 @@ class Stage:
         """What `$NAME` means."""
         return {**self.arguments, **self.env}
 
+    def word(self, one: Instruction, text: str) -> str:
+        """Raises BuildError."""
+        return dockerfile.expand(one, text, self.values)
+
     @property
     def working_dir(self) -> str:
         return str(self.settings.get("WorkingDir") or "/")
@@ -171,15 +175,15 @@ class Stage:
         """Raises users.NoSuchUser."""
         root = self.root()
         passwd, group = (_text(within(root, f"/etc/{name}")) for name in ("passwd", "group"))
-        if self.host is not None and not passwd:
-            from minikctl.runtime.sandbox.tree import USERS
+        if self.host is not None:
+            from minikctl.runtime.sandbox import tree
 
-            passwd = "".join(f"{n}:x:{i}:{i}:{n}:{home}:/bin/sh\n" for n, i, home, _ in USERS)
+            passwd, group = passwd or tree.PASSWD, group or tree.GROUP
         return users.look_up(text, passwd, group)
 
     def owner(self, one: Instruction) -> Owner:
         """--chown and --chmod. Raises BuildError."""
-        text, mode = dockerfile.expand(one.flags.get("chown", ""), self.values), one.flags.get("chmod", "")
+        text, mode = self.word(one, one.flags.get("chown", "")), self.word(one, one.flags.get("chmod", ""))
         bits: int | None = None
         if mode:
             try:
@@ -196,8 +200,7 @@ class Stage:
         return Owner(found.uid, gid, bits)
 
     def copy(self, one: Instruction, context: Context, shown: str, *, keep_owner: bool = False) -> None:
-        words = list(one.words) if one.words is not None else dockerfile.split(one, one.text)
-        words = [dockerfile.expand(w, self.values) for w in words]
+        words = [self.word(one, w) for w in (dockerfile.split(one) if one.words is None else one.words)]
         if len(words) < 2:
             raise one.failure("at least a source and a destination are needed")
         owner = self.owner(one)

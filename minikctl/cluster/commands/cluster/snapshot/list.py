@@ -42,4 +42,5 @@ COMMAND = Command(
     use="cluster snapshot list [-o json]",
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
     run=run,
+    takes_arguments=False,
 )

@@ -1,0 +1,9 @@
+"""apk add PACKAGE...: what this machine has counts as installed."""
+
+import sys
+
+sys.path[:0] = [__file__.rpartition("/")[0]]
+
+import _packages
+
+_packages.main("apk", "add", sys.argv[1:], 1)
