@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from minikctl.kubectl.connection import Connection
 
 Run = Callable[["Invocation"], int | None]
-Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str]]
+Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str] | tuple[list[str], int]]
 """What may stand as an argument: words, the name of a source of words, or a function (the words so far, the word being
 typed) → candidates, `word<TAB>description` where there is something to say. See `minikctl.kubectl.completion`."""
 
