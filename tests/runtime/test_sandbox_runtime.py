@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,7 +93,15 @@ def test_what_a_container_sees(node: Node) -> None:
     assert said(node, "cat /etc/shadow | cut -d: -f1,2 | head -1; ls /etc/ssh", name="secrets")[0] == "root:*"
     names = {line.partition("=")[0] for line in said(node, "env", name="env")}
     address = set() if node.runtime._network else {"POD_IP"}  # type: ignore[attr-defined]
-    assert names == {"PATH", "HOME", "HOSTNAME", "PWD"} | address
+    assert names - {"SHLVL", "_"} == {"PATH", "HOME", "HOSTNAME", "PWD"} | address
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the host has no bash")
+def test_the_shell_knows_what_busybox_knows(node: Node) -> None:
+    assert said(node, "[[ -r /dev/null ]] && echo -e 'a\\tb'; readlink /proc/$$/exe | xargs basename") == [
+        "a\tb",
+        "bash",
+    ]
 
 
 @pytest.mark.parametrize("place", ["/work/here", "/usr/local/new", "/etc/app"])

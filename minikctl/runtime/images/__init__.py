@@ -39,7 +39,8 @@ class Image:
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
     volumes mounted there take effect although nothing can be mounted. files: what else is in it: path → the text, or
-    the file that has it; a path that ends in `/` is an empty folder.
+    the file that has it; a path that ends in `/` is an empty folder. links: path → the program of the host that is
+    called by that name.
     """
 
     names: tuple[str, ...]
@@ -54,6 +55,7 @@ class Image:
     requires: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     files: Mapping[str, str | Path] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     size: int = 5 * MIB
 
     @property
@@ -63,11 +65,12 @@ class Image:
 
     def program(self, word: str) -> Program | None:
         """The image's own program behind the first word of a command."""
-        if word in self.programs:
-            return self.programs[word]
+        known = {**self.programs, **{path: Program(host=(target,)) for path, target in self.links.items()}}
+        if word in known:
+            return known[word]
         if "/" in word:
             return None
-        return next((p for path, p in self.programs.items() if path.rpartition("/")[2] == word), None)
+        return next((p for path, p in known.items() if path.rpartition("/")[2] == word), None)
 
 
 def of_the_e2e_tests(name: str) -> tuple[str, ...]:

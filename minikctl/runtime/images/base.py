@@ -13,12 +13,15 @@ _IN_BIN = {
     if (found := which(name, path="/usr/sbin:/sbin"))
 }
 """What busybox has beside all its other programs, and this machine among those of the administrator."""
+_SHELL = {"/bin/sh": found} if (found := which("bash", path="/usr/bin:/bin")) else {}
+"""As `sh`, bash knows what busybox' shell knows beyond POSIX (`[[`, `source`, `echo -e`), which Debian's dash does not."""
 IMAGES = (
     Image(
         names=(*docker("busybox"), "registry.k8s.io/busybox", "k8s.gcr.io/busybox", "gcr.io/google-containers/busybox"),
         tags=r"(?:latest|stable|unstable|1|1\.(?:2[0-9]|3[0-9])(?:\.[0-9])?)(?:-(?:glibc|musl|uclibc))?|glibc|musl|uclibc",
         cmd=("sh",),
         programs={**programs(always=OF_BUSYBOX), **_IN_BIN},
+        links=_SHELL,
         size=4 * MIB,
     ),
     Image(
@@ -26,6 +29,7 @@ IMAGES = (
         tags=r"latest|edge|3|3\.(?:[1-9]|1[0-9]|2[0-9])(?:\.[0-9]{1,2})?|20[0-9]{6}",
         cmd=("/bin/sh",),
         programs={**programs(always=OF_BUSYBOX), **packages("apk")},
+        links=_SHELL,
         size=8 * MIB,
     ),
     Image(
@@ -51,6 +55,7 @@ IMAGES = (
         tags=r"curl|git|base|latest",
         cmd=("/bin/sh",),
         programs=programs(),
+        links=_SHELL,
         size=13 * MIB,
     ),
     Image(

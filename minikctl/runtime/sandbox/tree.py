@@ -139,6 +139,9 @@ def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
         _write(_place(layout, path), text, 0o755)
     for path, content in image.files.items():
         _put(_place(layout, path), content, folder=path.endswith("/"))
+    for path, target in image.links.items():
+        _folders(_place(layout, path).parent)
+        _place(layout, path).symlink_to(target)
     if image.working_dir != "/":
         _folders(_place(layout, image.working_dir))
 
