@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,7 @@ def application() -> Any:
 def run(argv: Sequence[str], env: Environment) -> int:
     """Run one command line and return its exit code. Never raises; writes to the environment's streams only."""
     try:
+        _hear_interrupts()
         return int(application().main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=env) or 0)
     except Exit as e:
         return e.code
@@ -138,6 +141,12 @@ def run(argv: Sequence[str], env: Environment) -> int:
             return _failed(env, EnvironmentProblem(_refused(e)), 1)
         env.stderr.write(_crash_log(e, argv))
         return 3
+
+
+def _hear_interrupts() -> None:
+    """See `__main__`: from here on Ctrl-C is an exception, which has an exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _refused(error: OSError) -> str:

@@ -15,8 +15,9 @@ from functools import partial
 from socket import socket as Socket
 from typing import Protocol
 
+from minikctl.proxy import relay as relaying
 from minikctl.proxy.balancer import CLUSTER, HOST, INSIDE, Balancer
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import LOOPBACK, Key, Node, Target
 
 log = logging.getLogger("proxy")
@@ -144,7 +145,8 @@ class Fronts:
             return
         self._failed.discard(front)
         self._open.add(front)
-        self._relay.call(partial(self._relay.set_front, front, listener, self._balancers[front.target], front.kind))
+        carried = relaying.front(self._relay, listener, self._balancers[front.target], front.kind)
+        self._relay.call(partial(self._relay.add_front, front, carried))
 
     def _drop(self, fronts: list[Front]) -> None:
         """Returns when they are closed: their addresses may be wanted by others."""

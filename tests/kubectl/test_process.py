@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,25 @@ def test_a_state_directory_of_somebody_else(command: str) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("error: ") and done.stderr.endswith("ermission denied\n")
         assert done.stderr.count("\n") == 1 and str(theirs) in done.stderr
+
+
+INTERRUPTED = """
+import builtins, os, signal
+from minikctl import __main__
+signal.signal(signal.SIGINT, signal.default_int_handler)
+original = builtins.__import__
+def slow(name, *rest):
+    if name == "typer":
+        os.kill(os.getpid(), signal.SIGINT)
+    return original(name, *rest)
+builtins.__import__ = slow
+__main__.main()
+"""
+
+
+def test_an_interrupt_while_the_program_is_read(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, cwd=ROOT, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_snapshot_of_what_cannot_be_written(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import socket
 import ssl
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime import images
 from minikctl.runtime.interface import Mount
 from tests.runtime.conftest import Node, until
 from tests.runtime.test_images import get, listening
@@ -455,3 +457,23 @@ def test_nettest_alone(node: Node) -> None:
 def test_inclusterclient_needs_a_service_account(node: Node) -> None:
     code, lines = out(node, "inclusterclient")
     assert code == 1 and "unable to load in-cluster configuration" in lines[-1]
+
+
+def test_tokens_are_checked_as_openid_connect_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from minikctl.apiserver.auth import tokens
+
+    folder = Path(images.__file__).parent
+    for path in (folder, folder / "agnhost", folder / "agnhost" / "commands"):
+        monkeypatch.syspath_prepend(str(path))
+    module = importlib.import_module("test_service_account_issuer_discovery")
+    claims = {"iss": "https://issuer", "aud": ["me"], "exp": 100}
+    token, keys = tokens.sign(tmp_path, claims), [tokens.public_jwk(tmp_path)]
+    module.verify(token, claims, "me", keys, 99)
+    for audience, known, now, words in (
+        ("you", keys, 99, "expected audience"),
+        ("me", keys, 101, "expired"),
+        ("me", [], 99, "failed to verify signature"),
+        ("me", [{**keys[0], "n": keys[0]["n"][:-4] + "AAAA"}], 99, "failed to verify signature"),
+    ):
+        with pytest.raises(module.Refused, match=words):
+            module.verify(token, claims, audience, known, now)

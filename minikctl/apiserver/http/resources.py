@@ -113,7 +113,8 @@ class Resources:
     # ------------------------------------------------------------------ writing
 
     async def _write(self, request: Request, target: Target, kind: Kind) -> Response:
-        form = negotiation.accept(request.headers.get("accept", ""))
+        is_kept = kind.verbs != ("create",)  # reviews are answers only, and have no rows
+        form = negotiation.accept(request.headers.get("accept", ""), tables=is_kept)
         data = await request.body()
         obj = _body(request, data)
         ctx = _with_repeated(request.context(), data)

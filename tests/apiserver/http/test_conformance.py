@@ -223,3 +223,13 @@ def test_access_reviews(http: httpx.Client) -> None:
     local = {"metadata": {"namespace": "default"}, "spec": {**asked, "user": "nobody"}}
     found = http.post(f"{base}/namespaces/default/localsubjectaccessreviews", json=local)
     assert found.status_code == 201 and found.json()["status"]["allowed"] is False
+
+
+def test_answers_that_are_no_objects_have_no_table(http: httpx.Client) -> None:
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    review["spec"] = {"nonResourceAttributes": {"path": "/", "verb": "get"}}
+    assert http.post(path, json=review, headers={"Accept": table}).status_code == 406
+    either = http.post(path, json=review, headers={"Accept": f"{table},application/json"})
+    assert (either.status_code, either.json()["kind"]) == (201, "SelfSubjectAccessReview")

@@ -1,9 +1,8 @@
 """API groups that a Service serves: requests go there as they came, with the name of who asks.
 
-An APIService with `spec.service` names the Service, and the authority that its certificate must be of. Resources of such
-a group are known to who asks by path (`get --raw`, autoscalers, client libraries); they are not in the aggregated
-discovery document. Who asks is told in X-Remote-User, X-Remote-Group and X-Remote-Extra-…, without a client
-certificate. Source: concept "Kubernetes API Aggregation Layer"; kube-aggregator `handler_proxy.go`.
+An APIService with `spec.service` names the Service, and the authority that its certificate must be of. What is served
+there is in our discovery and OpenAPI documents, too (see `aggregator`). Who asks is told in X-Remote-User,
+X-Remote-Group and X-Remote-Extra-…, without a client certificate. Source: concept "Kubernetes API Aggregation Layer"; kube-aggregator `handler_proxy.go`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import ssl
 from collections.abc import Iterable
 
 from minikctl.api.errors import service_unavailable
-from minikctl.api.meta import Obj, Objects
+from minikctl.api.meta import Obj
 from minikctl.apiserver.http.messages import Request, Response
 from minikctl.apiserver.http.routing import Target
 from minikctl.apiserver.http.streaming import backends, proxy
@@ -28,23 +27,6 @@ def behind(api: APIServer, group: str, version: str) -> Obj | None:
     """The APIService of a group's version that a Service serves."""
     found = api.read(API_SERVICES, "", f"{version}.{group}")
     return found if found is not None and found["spec"].get("service") else None
-
-
-def group_document(api: APIServer, group: str) -> Obj | None:
-    """The APIGroup, with the version first that is preferred; None when no Service serves any of it."""
-    every: Objects = api.read_all(API_SERVICES)
-    mine = [s["spec"] for s in every if s["spec"].get("group") == group and s["spec"].get("service")]
-    mine.sort(key=lambda spec: -int(spec.get("versionPriority") or 0))
-    versions = [{"groupVersion": f"{group}/{spec['version']}", "version": spec["version"]} for spec in mine]
-    if not versions:
-        return None
-    return {
-        "kind": "APIGroup",
-        "apiVersion": "v1",
-        "name": group,
-        "versions": versions,
-        "preferredVersion": versions[0],
-    }
 
 
 async def serve(api: APIServer, service: Obj, request: Request) -> Response:

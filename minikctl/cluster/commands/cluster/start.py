@@ -66,9 +66,14 @@ def wait(call: Invocation, directory: Path) -> int:
     if not err.isatty():
         return start.wait_ready(directory)
 
+    shown = ""
+
     def progress(text: str) -> None:
-        err.write(f"\r{text} …\x1b[K")
-        err.flush()
+        nonlocal shown
+        if text != shown:
+            shown = text
+            err.write(f"\r{text} …\x1b[K")
+            err.flush()
 
     try:
         return start.wait_ready(directory, progress)

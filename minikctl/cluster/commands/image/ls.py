@@ -95,5 +95,9 @@ COMMAND = Command(
     ),
     aliases=("list",),
     complete=images.complete,
+    examples=(
+        ("Images that were built, loaded or pulled", "minikctl image ls"),
+        ("The emulated ones, too", "minikctl image ls --all"),
+    ),
     run=run,
 )
