@@ -24,18 +24,6 @@ def make_service(api: Api, ns: str, name: str, **spec: Any) -> Json:
     return api.post(f"/api/v1/namespaces/{ns}/services", {"metadata": {"name": name}, "spec": spec})
 
 
-def test_the_kubernetes_service_leads_to_the_api_server(api: Api) -> None:
-    """Named by Endpoints and by EndpointSlices, alike."""
-    eventually(lambda: not api.is_gone("/api/v1/namespaces/default/endpoints/kubernetes"))
-    eventually(lambda: slices(api, "default", "kubernetes"))
-    subsets = api.get("/api/v1/namespaces/default/endpoints/kubernetes")["subsets"]
-    found = slices(api, "default", "kubernetes")
-    assert {a["ip"] for s in subsets for a in s["addresses"]} == {
-        a for s in found for e in s["endpoints"] for a in e["addresses"]
-    }
-    assert {p["port"] for s in subsets for p in s["ports"]} == {p["port"] for s in found for p in s["ports"]} != set()
-
-
 def test_a_selector_that_matches_no_pod(api: Api, ns: str) -> None:
     make_service(api, ns, "nobody", selector={"no": "such"}, ports=[{"name": "example", "port": 80}])
     eventually(lambda: not api.is_gone(f"/api/v1/namespaces/{ns}/endpoints/nobody") and slices(api, ns, "nobody"))
