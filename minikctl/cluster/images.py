@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,23 @@ def whole(text: str) -> str:
     if found.digest:
         raise UsageError(f"{text!r} names a digest: give a name with a tag, or none for :latest")
     return str(found)
+
+
+def means(word: str, one: Listed) -> bool:
+    """Whether somebody who says `web` (any tag of it) or `web:1` means an image. Raises UsageError."""
+    try:
+        wanted = parse(word)
+    except BadReference as e:
+        raise UsageError(f"{word!r} is no name for an image: {e}") from None
+    if wanted.digest:
+        return one.name == str(wanted) or one.digest == wanted.digest
+    repository, tag = one.name.partition("@")[0], ""
+    if repository == one.name:
+        repository, _, tag = one.name.rpartition(":")
+    if repository != wanted.repository:
+        return False
+    says_tag = ":" in word.rpartition("/")[2]
+    return not says_tag or wanted.tag == tag or (not one.id and bool(re.fullmatch(tag, wanted.tag)))
 
 
 def names_of(images: Store, text: str) -> list[str]:
