@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minikctl.cli import run
-from minikctl.cluster.images import Listed, means
+from minikctl.cluster.images import Listed, means, some_tags
 from minikctl.cluster.progress import EVERY, Progress
 from minikctl.kubectl.command import Environment
 from tests.runtime.oci import archives
@@ -57,6 +57,8 @@ def test_the_life_of_an_image(image: Commands) -> None:
 
 def test_the_emulated_ones_are_shown(image: Commands) -> None:
     assert "nginx" in image("ls", "--all", "-o", "name").out
+    table = image("ls", "--all", "nginx", "agnhost").out.splitlines()
+    assert [line.split() for line in table[1:]] == [["nginx", "latest,", "…", "-", "-", "-", "emulated"]]
 
 
 def test_build_and_add(image: Commands) -> None:
@@ -187,5 +189,20 @@ def test_which_image_is_meant(word: str, name: str, fits: bool) -> None:
 
 
 def test_an_emulated_image_is_meant_by_its_tags() -> None:
-    one = Listed("docker.io/library/nginx:latest|1[.]2[0-9]", "", "", 1, "emulated")
+    one = Listed("docker.io/library/nginx:(?:latest|1[.]2[0-9])(?:-alpine)?", "", "", 1, "emulated")
     assert [means(w, one) for w in ("nginx", "nginx:1.25", "nginx:9", "httpd")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shown"),
+    [
+        (r"1\.0|2\.0|latest", "latest, 1.0, 2.0"),
+        (r"(?:latest|1(?:\.[0-9])?)(?:-alpine)?", "latest, …"),
+        (r"latest|edge|3|3\.[0-9]", "latest, edge, 3, …"),
+        (r"1\.[0-9]", "1.0, …"),
+        (r"a|b|c|d|e", "a, b, c, d, …"),
+        (r"latest", "latest"),
+    ],
+)
+def test_tags_for_people(pattern: str, shown: str) -> None:
+    assert some_tags(pattern) == shown

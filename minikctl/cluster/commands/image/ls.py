@@ -36,11 +36,11 @@ _HEADER = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SOURCE")
 
 
 def _row(call: Invocation, one: Listed) -> tuple[str, ...]:
-    repository, _, tag = images.short(one.name).rpartition(":")
-    if "@" in one.name or one.name.startswith("sha256:"):
-        repository, tag = images.short(one.name).partition("@")[0] if "@" in one.name else "<none>", "<none>"
+    repository, tag = images.split(images.short(one.name))
+    if not one.id:
+        tag = images.some_tags(tag)
     size = images.human_size(one.size) if one.id else "-"
-    return (repository, tag, _short_id(one) or "-", _age(call, one.created), size, one.source)
+    return (repository or "<none>", tag or "<none>", _short_id(one) or "-", _age(call, one.created), size, one.source)
 
 
 def _short_id(one: Listed) -> str:
