@@ -70,6 +70,7 @@ COMMAND = Command(
         "on, until its directory is gone."
     ),
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
+    examples=(("Every cluster of this user", "minikctl cluster list"),),
     run=run,
     takes_arguments=False,
 )

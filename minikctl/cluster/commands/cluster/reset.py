@@ -74,6 +74,10 @@ COMMAND = Command(
         Option("yes", BOOL, short="y", help="Do not ask."),
         Option("snapshots", BOOL, help="Delete its snapshots, too."),
     ),
+    examples=(
+        ("Begin from nothing, without a question", "minikctl cluster reset --yes"),
+        ("Its snapshots, too", "minikctl cluster reset --yes --snapshots"),
+    ),
     run=run,
     takes_arguments=False,
 )

@@ -28,6 +28,7 @@ COMMAND = Command(
     name="stop",
     summary="End every process of the cluster; its objects stay",
     use="stop",
+    examples=(("Stop the cluster; the next command starts it again", "minikctl cluster stop"),),
     run=run,
     takes_arguments=False,
 )

@@ -15,5 +15,10 @@ def run(call: Invocation) -> None:
 
 
 COMMAND = Command(
-    name="list", summary="Show the addons and whether the cluster has them", use="list", run=run, takes_arguments=False
+    name="list",
+    summary="Show the addons and whether the cluster has them",
+    use="list",
+    examples=(("What there is", "minikctl cluster addons list"),),
+    run=run,
+    takes_arguments=False,
 )

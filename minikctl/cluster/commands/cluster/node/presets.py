@@ -19,6 +19,7 @@ COMMAND = Command(
     name="presets",
     summary="List the machines of managed clouds that `node add --preset` knows",
     use="cluster node presets",
+    examples=(("What there is", "minikctl cluster node presets"),),
     run=run,
     takes_arguments=False,
 )
