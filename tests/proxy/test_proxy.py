@@ -11,6 +11,7 @@ import pytest
 
 from minikctl.proxy import proxy as proxy_module
 from minikctl.proxy.fronts import Front
+from minikctl.proxy.host import HostGone
 from minikctl.proxy.process import is_pod
 from minikctl.proxy.proxy import Proxy
 from minikctl.proxy.rules import BackendFailure, Key, Node, Target
@@ -36,11 +37,16 @@ class FakeBackend:
 
 class FakeFronts:
     failing = False
+    gone = 0
+    """How often the host's side is not there."""
 
     def __init__(self) -> None:
         self.wanted: set[tuple[str, str, int]] = set()
 
     def apply(self, wanted: Iterable[Front], targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
+        if self.gone:
+            self.gone -= 1
+            raise HostGone("it has ended")
         self.wanted = {(f.kind, f.address, f.port) for f in wanted}
 
     def forget_others(self) -> None:
@@ -117,6 +123,17 @@ def test_a_failure_of_the_backend_is_tried_again(made: Made, monkeypatch: pytest
     made.backend.failures = 1
     made.service("web", "10.244.1.1")
     eventually(lambda: "web" in made.backend.targets)
+
+
+def test_a_host_that_is_gone_is_a_line_in_the_log(
+    made: Made, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(proxy_module, "RETRY_SECONDS", 0.01)
+    made.fronts.gone = 2
+    made.service("web", "10.244.1.2", type="NodePort")
+    eventually(lambda: "web" in made.backend.targets if made.backend else False)
+    assert [r.getMessage() for r in caplog.records if r.name == "proxy"] == ["it has ended"] * 2
+    assert not any(r.exc_info for r in caplog.records)
 
 
 def test_without_a_backend_the_relay_serves_all(cluster: TestCluster) -> None:
