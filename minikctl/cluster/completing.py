@@ -74,7 +74,7 @@ def presets(_call: Invocation) -> Iterable[str]:
 
 @_offered(1)
 def applications(call: Invocation) -> Iterable[str]:
-    from minikctl.cluster.gitops.controller import APPLICATIONS
+    from minikctl.cluster.gitops.application import APPLICATIONS
 
     if state_dir.load(kubeconfig.local_directory(call)) is None:
         return ()

@@ -85,6 +85,18 @@ def node_object(
     }
 
 
+def storage_object(node: Obj) -> Obj:
+    """The CSINode of a node, which goes with it: no driver has registered."""
+    meta = node["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Node", "name": meta["name"], "uid": meta["uid"]}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "CSINode",
+        "metadata": {"name": meta["name"], "ownerReferences": [owner]},
+        "spec": {"drivers": None},
+    }
+
+
 def registered_again(node: Obj, config: NodeConfig, machine: Machine) -> Obj | None:
     """What to write when the Node exists already, None when nothing is to be changed."""
     labels = node["metadata"].get("labels") or {}

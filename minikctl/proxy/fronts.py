@@ -17,6 +17,7 @@ from typing import Protocol
 
 from minikctl.proxy import relay as relaying
 from minikctl.proxy.balancer import CLUSTER, HOST, INSIDE, Balancer
+from minikctl.proxy.host import HostGone
 from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import LOOPBACK, Key, Node, Target
 
@@ -97,7 +98,7 @@ class Fronts:
         return bool(self._failed)
 
     def apply(self, wanted: Iterable[Front], targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
-        """`targets`: all that fronts lead to."""
+        """`targets`: all that fronts lead to. Raises HostGone."""
         fronts = list(dict.fromkeys(wanted))
         self._update_balancers({f.target for f in fronts}, targets, nodes)
         gone = [f for f in self._open if f not in set(fronts)]
@@ -136,6 +137,8 @@ class Fronts:
                 listener = self._host.listen(*place)
             else:
                 listener = self._listen(place)
+        except HostGone:
+            raise
         except OSError as e:
             if e.errno == errno.EADDRNOTAVAIL and front.kind == INSIDE:
                 return  # the address of a simulated node: nobody has it

@@ -38,7 +38,10 @@ Run = Callable[[str, list[str]], str]
 
 def run_nft(text: str, arguments: list[str]) -> str:
     """Call the program in this process' network namespace."""
-    done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False, timeout=60)
+    try:
+        done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise BackendFailure(f"nft cannot be asked: {e}") from None
     if done.returncode:
         raise BackendFailure(done.stderr.strip()[:500] or f"nft ended with exit code {done.returncode}")
     return done.stdout

@@ -113,7 +113,7 @@ def test_claims_that_wait_for_a_pod_and_those_that_one_pod_has_alone(mounted: Da
     local = volume("disk", "", {"local": {"path": str(disk)}}, nodeAffinity=affinity, storageClassName="local")
     del local["spec"]["claimRef"]
     apply(
-        nodes,
+        mounted,
         storage_class("late", OWN_PROVISIONER),
         storage_class("local", "kubernetes.io/no-provisioner"),
         local,

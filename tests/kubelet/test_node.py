@@ -8,7 +8,7 @@ import pytest
 
 from minikctl.api.meta import Obj
 from minikctl.kubelet.machine import Machine
-from minikctl.kubelet.node import NodeConfig, news, node_status
+from minikctl.kubelet.node import NodeConfig, news, node_status, storage_object
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MACHINE = Machine(2, 4 << 30, 8 << 30, "amd64", "linux", "6.1", "Debian", "m", "s", "b", "127.0.0.1")
@@ -30,6 +30,12 @@ MACHINE = Machine(2, 4 << 30, 8 << 30, "amd64", "linux", "6.1", "Debian", "m", "
 def test_news(before: dict[str, str], after: dict[str, str], reasons: list[str]) -> None:
     conditions = [[{"type": t, "status": s} for t, s in given.items()] for given in (before, after)]
     assert news(*conditions) == reasons
+
+
+def test_its_drivers() -> None:
+    found = storage_object({"metadata": {"name": "n", "uid": "u"}})
+    assert found["metadata"]["ownerReferences"] == [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}]
+    assert found["metadata"]["name"] == "n" and found["spec"] == {"drivers": None}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj
+from minikctl.api.meta import Obj, generation
 from minikctl.client import DeleteOptions
 from minikctl.scheduler import preemption
 from minikctl.scheduler.diagnosis import Diagnosis
@@ -20,7 +20,7 @@ BUDGETS = "poddisruptionbudgets"
 
 def post_filter(cycle: CycleState, pod: PodInfo, statuses: Mapping[str, Status]) -> tuple[str | None, Status]:
     node = pod.nominated
-    why = preemption.refusal(pod, cycle.cache.node(node) if node else None)
+    why = preemption.refusal(pod, cycle.cache.node(node) if node else None, statuses.get(node))
     if why:
         return None, unschedulable(f"preemption: {why}")
     lister = cycle.listers.get(BUDGETS)
@@ -51,9 +51,10 @@ def _evict(handle: Handle, pod: PodInfo, victim: PodInfo, node: str) -> None:
     if handle.client is None:
         return
     disrupted: Obj = {
-        "type": "DisruptionTarget",
+        "type": preemption.TARGET,
+        **({"observedGeneration": seen} if (seen := generation(victim.obj)) else {}),
         "status": "True",
-        "reason": "PreemptionByScheduler",
+        "reason": preemption.REASON,
         "message": f"{pod.spec.get('schedulerName') or 'default-scheduler'}: preempting to accommodate a higher "
         "priority pod",
         "lastTransitionTime": handle.now(),

@@ -28,6 +28,7 @@ from minikctl.runtime.oci.model import OCI_LAYER, Descriptor
 from minikctl.runtime.oci.store import Store
 from minikctl.runtime.process.folder import remove_tree
 from minikctl.runtime.process.launch import PATH
+from minikctl.runtime.sandbox.bwrap import merged_links, probe
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, compact, indented, loads
 
@@ -215,8 +216,6 @@ class Stage:
         """Where something is that is to be at a path of the image: links lead on, also those that the host has."""
         links: Mapping[str, str] = {}
         if self.host is not None:
-            from minikctl.runtime.sandbox.bwrap import merged_links
-
             links = merged_links()
         return resolve(self.root(), path, links).lstrip("/")
 
@@ -259,6 +258,8 @@ class Stage:
                 raise one.failure(f"cannot run it: {e}") from None
             finally:
                 remove_tree(scratch)
+            if code and (refused := probe(self.store.roots)):
+                raise one.failure(f"it needs a sandbox: {refused}")
             if code:
                 raise one.failure(f"the command {_shown(argv)} returned a non-zero code: {code}")
 
