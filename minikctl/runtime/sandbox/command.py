@@ -240,10 +240,16 @@ def at_first(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *CHANGING)))
 
 
-def joining(nsenter: str, pid: int, *, network: bool) -> list[str]:
+def joining(nsenter: str, pid: int, security: Security, pod: PodNamespaces | None) -> list[str]:
     """The command that runs another one in the namespaces of the container whose main process is `pid`, at its root
-    and with all rights there are in them. `network`: the pod has its own."""
+    and with all rights there are in them. What a container has of its pod belongs to the pod's users, and can only be
+    entered as one of those, before the container's own users; see `own_user` for those that share processes."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
-    target += ["--net"] if network else []
-    return [nsenter, *users, *target, f"--wd=/proc/{pid}/root", "--"]
+    at = ["--target", str(pid), "--mount", "--pid", "--root", f"--wd=/proc/{pid}/root"]
+    if pod is None:
+        return [nsenter, *users, *at, "--uts", "--ipc", "--"]
+    if not users or not (security.user or security.group):
+        return [nsenter, *users, *at, "--uts", "--ipc", "--net", "--"]
+    own = [] if pod.share_processes else users
+    again = "/proc/self/exe"  # the agent's descriptors are out of sight for other users than its own
+    return [nsenter, *users, "--target", str(pod.pause), "--uts", "--ipc", "--net", "--", again, *own, *at, "--"]

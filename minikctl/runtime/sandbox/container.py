@@ -61,10 +61,13 @@ class SandboxContainer(Container):
         limits = command.limited(security, command.capabilities(security), drop=not security.privileged)
         env = dict(self.run.env)
         awkward = [f"{k}={env.pop(k)}" for k in list(env) if command.is_heeded(k)]
-        join = command.joining(bwrap.nsenter(), main.pid, network=self.run.pause != 0)
+        pod = pod_of(self.run)
+        join = command.joining(bwrap.nsenter(), main.pid, security, pod)
         entering = ["env", f"--chdir={self.run.working_dir}"]  # a link there leads on in the container, not on the host
         setting = ["env", *awkward] if awkward else []
-        first = [w for words in (entering, limits, setting) for w in tools.words(words)]
+        first = [
+            w for words in (command.own_user(security, pod), entering, limits, setting) for w in tools.words(words)
+        ]
         return [*join, *first, *argv], str(self.folder.path), env
 
     def open_terminal(self) -> tuple[int, int]:
