@@ -208,4 +208,5 @@ def joining(nsenter: str, pid: int, security: Security, pod: PodNamespaces | Non
     if not users or not (security.user or security.group):
         return [nsenter, *users, *at, "--uts", "--ipc", "--net", "--"]
     own = [] if pod.share_processes else users
-    return [nsenter, *users, "--target", str(pod.pause), "--uts", "--ipc", "--net", "--", nsenter, *own, *at, "--"]
+    again = "/proc/self/exe"  # the agent's descriptors are out of sight for other users than its own
+    return [nsenter, *users, "--target", str(pod.pause), "--uts", "--ipc", "--net", "--", again, *own, *at, "--"]
