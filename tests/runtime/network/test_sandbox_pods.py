@@ -139,7 +139,7 @@ def check_exec_of_other_users(node: Node) -> None:
             container = node.run("sh", "-c", "id -u >/tmp/me; exec sleep 100", name=f"c{number}", security=security)
             script = "cat /tmp/me; id -u; id -g; hostname; grep -c eth0 /proc/net/dev"
             node.main(container)
-            until(lambda c=container: node.runtime.exec_sync(c, ["cat", "/tmp/me"], 10).output != b"")
+            until(lambda c=container: node.runtime.exec_sync(c, ["cat", "/tmp/me"], 10).output.strip().isdigit())
             done = node.runtime.exec_sync(container, ["sh", "-c", script], 10)
             user, group = security.user or 0, security.group or 0
             assert done.output.decode().split() == [str(user), str(user), str(group), f"pod-{shared}", "1"], done.output

@@ -29,7 +29,8 @@ class BuildError(ImageFailure):
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction. text: what stands behind keyword and flags; words: the JSON list, None for the shell form."""
+    """One instruction. text: what stands behind keyword and flags; words: the JSON list, None for the shell form. A flag
+    that may be repeated (--mount) has a line for each."""
 
     line: int
     keyword: str
@@ -133,7 +134,8 @@ def instruction(line: int, text: str) -> Instruction:
         raise BuildError(f"line {line}: unknown instruction: {keyword}")
     flags: dict[str, str] = {}
     while keyword not in ("ENV", "LABEL", "ARG") and (flag := _FLAG.match(rest)):
-        flags[flag[1]] = flag[2] if flag[2] is not None else "true"
+        value = flag[2] if flag[2] is not None else "true"
+        flags[flag[1]] = f"{flags[flag[1]]}\n{value}" if flag[1] == "mount" and "mount" in flags else value
         rest = rest[flag.end() :]
     one = Instruction(line, keyword, rest, flags)
     if not rest:

@@ -22,6 +22,7 @@ from minikctl.runtime.oci.building.context import Context
 from minikctl.runtime.oci.building.copying import Copy, fingerprint, write
 from minikctl.runtime.oci.building.dockerfile import Instruction
 from minikctl.runtime.oci.building.layers import Layer, Owner
+from minikctl.runtime.oci.building.mounts import Ready
 from minikctl.runtime.oci.building.run import Run, run
 from minikctl.runtime.oci.inside import resolve, within
 from minikctl.runtime.oci.model import OCI_LAYER, Descriptor
@@ -233,7 +234,7 @@ class Stage:
 
         self.step(one, path, make, shown)
 
-    def run(self, one: Instruction, shown: str, shared: Path) -> None:
+    def run(self, one: Instruction, shown: str, shared: Path, mounts: Sequence[Ready] = ()) -> None:
         shell = tuple(self.settings.get("Shell") or SHELL)
         argv = one.words if one.words is not None else (*shell, one.text)
         if not argv:
@@ -241,6 +242,7 @@ class Stage:
         user = str(self.settings.get("User") or "")
         declared = [[k, v] for k, v in sorted(self.arguments.items())]
         sources = [list(argv), sorted(self.env.items()), declared, self.working_dir, user]
+        sources += [m.fingerprint(one) for m in mounts]
 
         def make(layer: Layer) -> None:
             try:
@@ -250,14 +252,19 @@ class Stage:
             env = {"PATH": PATH, "HOME": who.home, "HOSTNAME": "build", **self.arguments, **self.env}
             security = Security(user=who.uid, group=who.gid, groups=who.groups)
             folder = resolve(self.root(), self.working_dir)
-            wanted = Run(self.root(), argv, tuple(env.items()), folder, security, self.host)
             scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=self.store.roots))
+            held = Path(tempfile.mkdtemp(prefix=".build-", dir=self.store.roots))
             try:
+                ready = [m.make(one, held / str(number)) for number, m in enumerate(mounts)]
+                wanted = Run(self.root(), argv, tuple(env.items()), folder, security, self.host, ready)
                 code = run(wanted, scratch, shared, layer, lambda part: self.say(part.decode("utf-8", "replace")))
+            except dockerfile.BuildError:
+                raise
             except (OSError, RuntimeFailure) as e:
                 raise one.failure(f"cannot run it: {e}") from None
             finally:
                 remove_tree(scratch)
+                remove_tree(held)
             if code and (refused := probe(self.store.roots)):
                 raise one.failure(f"it needs a sandbox: {refused}")
             if code:
