@@ -18,7 +18,6 @@ from minikctl.runtime.sandbox.runtime import commands, visible
 OF_HOST = ("/etc/resolv.conf", "/etc/hosts")
 """So that what runs has the network of this machine."""
 NOT_PART = ("etc/resolv.conf", "etc/hosts", "etc/hostname", "dev", "proc", "sys", "opt/.minikctl")
-_SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _start(one: Run, host_tools: bool, words: int, filter_: int, say: Callable[[
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_SYSTEM,
+        env={**command.inherited(one.env), **command.SYSTEM_ENV},
         pass_fds=(words, filter_),
         umask=0o022,
     )
