@@ -327,7 +327,7 @@ class _PortChooser:
         self._note(number)
 
     def _any(self, failure: str) -> int:
-        number = self.addresses.free_port(self.allocated, self.fresh)
+        number = self.addresses.free_port(self.allocated, {*self.fresh, *self.taken})
         if not number:
             raise internal(f"{failure}: range is full")
         self._note(number)

@@ -23,6 +23,9 @@ POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 PORTS = range(20000, 30000)
 """Where the API server may listen: below the node ports, and what systems use for outgoing connections."""
 
+SUPERVISOR = Path("run", "supervisor.pid")
+"""The pid file of the process that runs the cluster (`util.processes`)."""
+
 OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki", "images", "nodes")
 KEPT_FOLDERS = ("snapshots",)
 """Those that a reset leaves."""

@@ -153,6 +153,7 @@ def _write_certificates(state_dir: Path) -> None:
 
     kubeconfig.ensure_own(state_dir, renew=True)
     pki.server_certificate(state_dir)
+    pki.front_proxy_certificate(state_dir)
 
 
 def _with_free_port(cluster: Cluster) -> Cluster:

@@ -234,8 +234,11 @@ def remove(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink()
     elif folder.is_dir():
-        for inner, _folders, _files in os.walk(folder):
-            os.chmod(inner, 0o700)  # a container may have taken away its own permissions
+        folder.chmod(0o700)  # a container may have taken away its own permissions
+        for inner, folders, _files in os.walk(folder):
+            for name in folders:
+                if not os.path.islink(os.path.join(inner, name)):
+                    os.chmod(os.path.join(inner, name), 0o700)
         shutil.rmtree(folder)
 
 

@@ -93,6 +93,15 @@ def test_a_full_range_of_node_ports(still: TestCluster, monkeypatch: pytest.Monk
     assert create(still, "more", type="NodePort")["ports"][0]["nodePort"] == left
 
 
+def test_more_ports_than_there_are(still: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one Service takes is not free for its next port, though nobody knows of the Service yet."""
+    monkeypatch.setattr(services, "_PORTS", range(30000, 30090))
+    ports = [{"name": f"p{i}", "port": i + 1} for i in range(91)]
+    with pytest.raises(ApiError, match="failed to allocate a nodePort: range is full"):
+        create(still, "greedy", type="NodePort", ports=ports)
+    create(still, "modest", type="NodePort", ports=ports[:90])
+
+
 @pytest.mark.parametrize("wanted", [{"clusterIP": "10.96.0.20"}, {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30005}]}])  # fmt: skip
 def test_what_a_dead_writer_took_is_free_after_a_while(still: TestCluster, wanted: dict[str, Any]) -> None:
     die_in_the_middle(still, service("ghost", **wanted))

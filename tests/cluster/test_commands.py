@@ -10,7 +10,9 @@ import pexpect
 import pytest
 
 from minikctl.cluster import layout
+from minikctl.cluster.commands.cluster.reset import remove
 from tests.support.daemon import Daemon, processes_below
+from tests.support.ordinary_user import as_ordinary_user
 from tests.support.waiting import eventually
 
 
@@ -102,6 +104,22 @@ def test_reset_deletes_images_and_the_nodes_own_folders(daemon: Daemon) -> None:
     (daemon.root / "nodes" / "node-1" / "manifests").mkdir(parents=True)
     assert daemon.run("cluster", "reset", "--yes").code == 0
     assert list(daemon.root.iterdir()) == []
+
+
+def test_reset_deletes_what_containers_closed(daemon: Daemon) -> None:
+    """As an overlay does with its work folder; root passes over it."""
+    assert daemon.run("cluster", "kubeconfig").code == 0
+    closed = daemon.root / "pods" / "uid" / "work" / "work"
+    (closed / "deeper").mkdir(parents=True)
+    (closed / "link").symlink_to("/etc")
+    closed.chmod(0)
+    closed.parent.chmod(0o500)
+
+    def check() -> None:
+        remove(daemon.root)
+        assert {p.name for p in daemon.root.iterdir()} <= {"run"}
+
+    as_ordinary_user(daemon.root, check)
 
 
 def test_images_before_there_is_a_cluster(daemon: Daemon) -> None:

@@ -58,6 +58,8 @@ class FakeRoutes:
 
     def keep(self, local: Iterable[str], passing: Iterable[str]) -> None:
         self.local, self.passing = set(local), set(passing)
+        for ip in self.local | self.passing:
+            ipaddress.IPv4Address(ip)  # as the real ones do
 
 
 class Made:
@@ -123,6 +125,22 @@ def test_a_failure_of_the_backend_is_tried_again(made: Made, monkeypatch: pytest
     made.backend.failures = 1
     made.service("web", "10.244.1.1")
     eventually(lambda: "web" in made.backend.targets)
+
+
+def test_odd_addresses_stop_nobody_else(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    """What the API server takes, and leads nowhere here."""
+    made.service("odd-1", "10.244.1.1", externalIPs=["2001:db8::5", "255.255.255.255"])
+    made.service("odd-2", "10.244.1.2", type="LoadBalancer", loadBalancerClass="example.com/x")
+    odd = [{"ip": "2001:db8::6"}, {"ip": "0.0.0.0"}, {"hostname": "x.example.com"}]
+    status = {"status": {"loadBalancer": {"ingress": odd}}}
+    made.client.patch("services", "odd-2", status, "default", subresource="status")
+    six = {"metadata": {"name": "six", "labels": {"kubernetes.io/service-name": "odd-1"}}, "addressType": "IPv6"}
+    made.client.create(
+        "endpointslices", {**six, "ports": [{"port": 8080}], "endpoints": [{"addresses": ["2001:db8::7"]}]}, "default"
+    )
+    made.service("web", "10.244.1.3")
+    eventually(lambda: made.backend is not None and "web" in made.backend.targets)
+    assert not any(r.exc_info for r in caplog.records)
 
 
 def test_a_host_that_is_gone_is_a_line_in_the_log(

@@ -9,7 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
+from minikctl.apiserver.auth import pki
 from minikctl.apiserver.http import aggregator
+from minikctl.apiserver.http.streaming import aggregation
+from minikctl.apiserver.request import User
 from tests.support.adapter import Adapter, api_service, lead_to, serving
 from tests.support.cluster import TestCluster
 
@@ -72,6 +75,28 @@ def test_what_nobody_serves_is_not_found(live: TestCluster, http: httpx.Client, 
     register(live, caBundle=adapter.ca_bundle)
     assert http.get(f"{GROUP}/missing").json()["message"] == "unknown"
     assert http.get("/apis/things.example.com/v2/things").status_code == 404
+
+
+def test_the_front_proxy_vouches_for_who_asks(tmp_path: Path, live: TestCluster, http: httpx.Client) -> None:
+    pki.front_proxy_certificate(live.root)
+    with serving(tmp_path, answer, clients=pki.front_proxy_ca_pem(live.root).decode()) as adapter:
+        lead_to(live, adapter)
+        for spec in ({"caBundle": adapter.ca_bundle}, {"insecureSkipTLSVerify": True}):
+            register(live, **spec)
+            assert http.get(f"{GROUP}/things").status_code == 200
+            live.client.delete("apiservices", "v1.things.example.com")
+
+
+def test_how_who_asks_is_written() -> None:
+    user = User("ann", ("a", "b"), "u1", {"example.com/key": ("x", "y")})
+    assert list(aggregation._identity(user)) == [
+        ("X-Remote-User", "ann"),
+        ("X-Remote-Uid", "u1"),
+        ("X-Remote-Group", "a"),
+        ("X-Remote-Group", "b"),
+        ("X-Remote-Extra-example.com%2Fkey", "x"),
+        ("X-Remote-Extra-example.com%2Fkey", "y"),
+    ]
 
 
 # ---------------------------------------------------------------------- in our own documents

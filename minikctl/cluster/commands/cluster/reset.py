@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -48,22 +50,26 @@ def remove(directory: Path) -> None:
     for name in OWN_FOLDERS:
         folder = directory / name
         if name != "run" and folder.exists():
-            shutil.rmtree(folder, onerror=_make_writable)
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                _make_writable(folder)
+                shutil.rmtree(folder, ignore_errors=True)
             if folder.exists():
                 raise EnvironmentProblem(f"cannot delete {folder}")
     for name in reversed(OWN_FILES):
         (directory / name).unlink(missing_ok=True)
 
 
-def _make_writable(function: object, path: str, _info: object) -> None:
-    """A container may have left folders that we may not write."""
-    import contextlib
-    import os
-
+def _make_writable(folder: Path) -> None:
+    """A container, and overlays, leave folders that we may not read or write."""
     with contextlib.suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        function(path)  # type: ignore[operator]
+        folder.chmod(0o700)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(OSError):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
 
 
 COMMAND = Command(
