@@ -198,6 +198,20 @@ def test_exec_has_the_variables_of_the_container_alone(node: Node, tty: bool) ->
     assert b"PATH=" in out and b"PWD=" not in out  # a folder of the host's
 
 
+def test_more_variables_than_bubblewrap_takes_arguments(node: Node) -> None:
+    """As in a namespace of a thousand Services."""
+    many = [(f"S{i}_SERVICE_HOST", "10.96.0.1") for i in range(4000)]
+    special = [("PATH", "/usr/bin:/bin:/mine"), ("LD_LIBRARY_PATH", "/nowhere"), ("PWD", "/mine"), ("ENV", "/mine")]
+    script = "env | grep -c _SERVICE_HOST=; env | grep -v _SERVICE_HOST= | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $PATH"
+    few = node.run("sh", "-c", script, image="busybox", env=tuple(special), name="few")
+    assert node.ended(few).exit_code == 0
+    container = node.run("sh", "-c", script, image="busybox", env=(*many, *special), name="many")
+    assert node.ended(container).exit_code == 0
+    lines = [line.split(" ", 2)[2] for line in node.log(container)]
+    assert lines[0] == "4000" and lines[2] == "/usr/bin:/bin:/mine"
+    assert lines[1:] == [line.split(" ", 2)[2] for line in node.log(few)][1:], "and nothing of ours"
+
+
 def test_a_terminal(node: Node) -> None:
     container = node.run("sleep", "100")
     session = node.runtime.exec(container, ["sh", "-c", "stty size; [ -t 0 ] && echo terminal"], stdin=True, tty=True)
