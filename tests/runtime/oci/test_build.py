@@ -287,3 +287,23 @@ def test_mounts_that_are_refused(busy: Kitchen, flags: str, why: str) -> None:
     with pytest.raises(BuildError, match=r"^Dockerfile: line 2: RUN: ") as caught:
         busy.build(f"FROM busy:1\nRUN --mount={flags} true\n")
     assert why in str(caught.value) and "cannot run" not in str(caught.value)
+
+
+def test_here_documents(busy: Kitchen) -> None:
+    text = (
+        "FROM busy:1\nARG A=1\nCOPY <<EOF /etc/conf\nvalue = \"$A\"\nEOF\nCOPY <<'RAW' <<two.txt /d/\n$A\nRAW\n2\ntwo.txt\n"
+        'RUN <<EOF\nset -e\necho "$A" >/ran\nEOF\nRUN cat <<EOF >/piped\nline $A\nEOF\n'
+    )
+    root = busy.root(busy.build(text))
+    found = {p: (root / p).read_text() for p in ("etc/conf", "d/RAW", "d/two.txt", "ran", "piped")}
+    assert found == {
+        "etc/conf": 'value = "1"\n',
+        "d/RAW": "$A\n",
+        "d/two.txt": "2\n",
+        "ran": "1\n",
+        "piped": "line 1\n",
+    }
+    busy.build(text)
+    assert busy.said.count("(cached)") == 4
+    with pytest.raises(BuildError, match=r"line 2: RUN: a here-document with a program of its own"):
+        busy.build("FROM busy:1\nRUN <<EOF\n#!/usr/bin/python3\nEOF\n")

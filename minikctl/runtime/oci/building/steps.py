@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,12 @@ class Stage:
         return Owner(found.uid, gid, bits)
 
     def copy(self, one: Instruction, context: Context, shown: str, *, keep_owner: bool = False) -> None:
+        if one.documents:
+            with tempfile.TemporaryDirectory(dir=self.store.partial) as folder:
+                self._write_documents(one, Path(folder))
+                bare = replace(one, documents=(), text=dockerfile.without_markers(one.text))
+                self.copy(bare, Context(Path(folder)), shown, keep_owner=keep_owner)
+            return
         words = [self.word(one, w) for w in (dockerfile.split(one) if one.words is None else one.words)]
         if len(words) < 2:
             raise one.failure("at least a source and a destination are needed")
@@ -212,6 +218,13 @@ class Stage:
         wanted = Copy(one, context, tuple(words[:-1]), target, owner, one.keyword == "ADD", self.place)
         sources = [target, [owner.uid, owner.gid, owner.mode], fingerprint(wanted)]
         self.step(one, sources, lambda layer: write(wanted, layer, self.root()), shown)
+
+    def _write_documents(self, one: Instruction, folder: Path) -> None:
+        for document in one.documents:
+            text = document.text if document.is_literal else dockerfile.expand_text(one, document.text, self.values)
+            path = folder / document.name
+            path.write_text(text)
+            path.chmod(0o644)
 
     def place(self, path: str) -> str:
         """Where something is that is to be at a path of the image: links lead on, also those that the host has."""
@@ -236,7 +249,11 @@ class Stage:
 
     def run(self, one: Instruction, shown: str, shared: Path, mounts: Sequence[Ready] = ()) -> None:
         shell = tuple(self.settings.get("Shell") or SHELL)
-        argv = one.words if one.words is not None else (*shell, one.text)
+        argv = one.words if one.words is not None else (*shell, one.script)
+        if one.words is None and one.script.startswith("#!"):
+            raise one.failure(
+                "a here-document with a program of its own (#!) is not supported: name the program behind RUN"
+            )
         if not argv:
             raise one.failure("the list has no command")
         user = str(self.settings.get("User") or "")
