@@ -50,8 +50,8 @@ format: $(VENV)/.development
 	$(BIN)/ruff format .
 
 fuzz: $(VENV)/.development
-	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -x --timeout=0
-	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m hypothesis -x --timeout=0
+	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/fuzz -x --timeout=0 -o faulthandler_timeout=0
+	MINIKCTL_FUZZ=$(FUZZ) $(BIN)/python -m pytest -m hypothesis -x --timeout=0 -o faulthandler_timeout=0
 
 simulate: $(VENV)/.development
 	MINIKCTL_SIMULATE=$(SIMULATE) $(BIN)/python -m pytest tests/simulation -n $(JOBS) --timeout=0 -o faulthandler_timeout=0

@@ -3,6 +3,7 @@
 #
 #     examples/exercises-configuration.sh [MINIKCTL]
 . "$(dirname "$0")/frame.sh"
+needs_sandbox
 . "$here/exercises.sh"
 ask delete namespace exercises-blue --ignore-not-found >/dev/null
 

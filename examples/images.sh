@@ -5,6 +5,7 @@
 #
 #     sh examples/images.sh [MINIKCTL]
 . "$(dirname "$0")/frame.sh"
+needs_sandbox
 
 work=$(mktemp -d)
 registry=

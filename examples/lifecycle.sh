@@ -3,6 +3,7 @@
 #
 #     examples/lifecycle.sh [MINIKCTL]
 . "$(dirname "$0")/frame.sh"
+needs_sandbox
 
 leave() { ask delete pods --all --now >/dev/null 2>&1 || true; cleanup; }
 trap leave EXIT

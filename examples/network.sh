@@ -85,10 +85,13 @@ alias_of() { from_client nslookup -type=CNAME "google-svc.$namespace.svc.cluster
 until_it_is "canonical name = google.com" alias_of
 
 say "A port of a pod on this machine, for as long as the command runs."
-ask port-forward service/myservice 18080:8080 >/dev/null 2>&1 &
+told=$(mktemp)
+ask port-forward service/myservice :8080 >"$told" 2>&1 &
 forwarding=$!
-trap 'kill $forwarding 2>/dev/null || true; cleanup' EXIT
-until_it_is "$welcome" fetched http://127.0.0.1:18080
+trap 'kill $forwarding 2>/dev/null || true; rm -f "$told"; cleanup' EXIT
+forwarded() { fetched "http://$(sed -n 's/^Forwarding from \(127[^ ]*\) .*/\1/p' "$told")"; } # it says which port it took
+until_it_is "$welcome" forwarded
+cat "$told"
 kill $forwarding
 
 say "trace tells the way of a request, and why there is none."

@@ -3,6 +3,7 @@
 #
 #     examples/statefulset-storage.sh [MINIKCTL]
 . "$(dirname "$0")/frame.sh"
+needs_sandbox
 
 claims() { ask get pvc --sort-by=.metadata.name -o 'jsonpath={.items[*].metadata.name}'; }
 starts() { ask exec db-1 -- cat /data/log | grep -c 'db-1 started'; }

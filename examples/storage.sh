@@ -3,6 +3,7 @@
 #
 #     examples/storage.sh [MINIKCTL]
 . "$(dirname "$0")/frame.sh"
+needs_sandbox
 
 leave() {
     ask delete pods --all --grace-period=1 >/dev/null 2>&1 || true

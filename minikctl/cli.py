@@ -9,8 +9,11 @@ module ends the process.
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ from minikctl.kubectl.command import Environment
 from minikctl.util.errors import Aggregate, EnvironmentProblem, Exit, Failure, UsageError
 
 EXPECTED = (ApiError, UsageError, EnvironmentProblem, Aggregate)
+REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+"""What the machine says of a full disk or a file of somebody else's: no bug of ours, wherever it happens."""
 
 
 SIGPIPE = 141
@@ -113,6 +118,7 @@ def application() -> Any:
 def run(argv: Sequence[str], env: Environment) -> int:
     """Run one command line and return its exit code. Never raises; writes to the environment's streams only."""
     try:
+        _hear_interrupts()
         return int(application().main(list(argv), prog_name=PROGRAM, standalone_mode=False, obj=env) or 0)
     except Exit as e:
         return e.code
@@ -131,8 +137,20 @@ def run(argv: Sequence[str], env: Environment) -> int:
         env.stderr.write(f"error: the input is nested too deeply: {e}\n")
         return 1
     except Exception as e:
+        if isinstance(e, OSError) and e.errno in REFUSED:
+            return _failed(env, EnvironmentProblem(_refused(e)), 1)
         env.stderr.write(_crash_log(e, argv))
         return 3
+
+
+def _hear_interrupts() -> None:
+    """See `__main__`: from here on Ctrl-C is an exception, which has an exit code."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _refused(error: OSError) -> str:
+    return f"{error.filename or 'cannot write the output'}: {error.strerror}"
 
 
 def _failed(env: Environment, error: Exception, code: int) -> int:
@@ -146,7 +164,7 @@ def _failed(env: Environment, error: Exception, code: int) -> int:
 def _flush(env: Environment) -> None:
     try:
         env.stdout.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError):
         _silence(env)
 
 
@@ -163,11 +181,15 @@ def _crash_log(error: Exception, argv: Sequence[str]) -> str:
     import tempfile
     import traceback
 
-    fd, path = tempfile.mkstemp(prefix="minikctl-crash-", suffix=".log")
-    with os.fdopen(fd, "w") as f:
-        f.write(f"minikctl {' '.join(argv)}\n")
-        traceback.print_exception(error, file=f)
-    return f"error: this is a bug in minikctl: {type(error).__name__}: {error}\nThe details are in {path}\n"
+    line = f"error: this is a bug in minikctl: {type(error).__name__}: {error}\n"
+    try:
+        fd, path = tempfile.mkstemp(prefix="minikctl-crash-", suffix=".log")
+        with os.fdopen(fd, "w", errors="backslashreplace") as f:
+            f.write(f"minikctl {' '.join(argv)}\n")
+            traceback.print_exception(error, file=f)
+    except OSError as e:
+        return f"{line}The details cannot be kept: {e.strerror}\n"
+    return f"{line}The details are in {path}\n"
 
 
 def _ensure_running(state_dir: Path) -> None:
@@ -176,11 +198,28 @@ def _ensure_running(state_dir: Path) -> None:
     start.ensure_running(state_dir)
 
 
+def _standard_streams() -> None:
+    """Have all three, so that no other file gets their numbers, and have them speak UTF-8, as kubectl does in every
+    locale; on a terminal of another one, what it cannot show is escaped."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(number, True)
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+        if "utf" in stream.encoding.lower() or mode == "r" or not stream.isatty():
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+        else:
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """The console script."""
     import gc
 
     gc.disable()  # a command lives for a moment: collecting cycles costs more than it frees
+    _standard_streams()
     env = Environment(ensure_running=_ensure_running)
     code = run(sys.argv[1:], env)
     try:
@@ -188,4 +227,6 @@ def main() -> None:
         sys.stderr.flush()
     except BrokenPipeError:
         code = code or SIGPIPE
+    except OSError as e:
+        code = code or _failed(env, EnvironmentProblem(_refused(e)), 1)
     os._exit(code)

@@ -65,11 +65,13 @@ class Conversion:
     """How objects of a version that is served, but not stored, become the stored one's and back.
 
     Both functions get an object of one version and return a new one of the other, with its apiVersion and kind.
+    fields: what field selectors may name beside metadata → the stored version's name for it; None: as stored.
     """
 
     stored: Kind
     to_stored: Callable[[Obj], Obj]
     from_stored: Callable[[Obj], Obj]
+    fields: Mapping[str, str] | None = None
 
 
 def _nothing(_obj: Obj) -> None:
@@ -235,6 +237,13 @@ class Kind:
         if self.namespaced:
             fields["metadata.namespace"] = metadata.get("namespace", "")
         return fields | self.selectable_fields(obj)
+
+    def selector_fields(self) -> dict[str, str]:
+        """What field selectors of this version may name → the stored version's name for it."""
+        known = {field: field for field in self.stored.fields_of({"metadata": {}, "spec": {}, "status": {}})}
+        if self.conversion is None or self.conversion.fields is None:
+            return known
+        return {f: f for f in known if f.startswith("metadata.")} | dict(self.conversion.fields)
 
     def new(self, name: str, namespace: str = "", **parts: Any) -> Obj:
         """A fresh object of this kind: `KIND.new("web", "default", spec={…})`."""

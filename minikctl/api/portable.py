@@ -108,6 +108,8 @@ _USUAL: dict[str, Callable[[Obj], bool]] = {
     "configmaps": lambda obj: name(obj) == "kube-root-ca.crt",
     "secrets": lambda obj: obj.get("type") == "kubernetes.io/service-account-token",
     "priorityclasses": lambda obj: name(obj).startswith("system-"),
+    "clusterroles": lambda obj: name(obj).startswith("system:"),  # reserved for what clusters make
+    "clusterrolebindings": lambda obj: name(obj).startswith("system:"),
     "storageclasses": lambda obj: str(obj.get("provisioner", "")).startswith("minikctl"),
     "services": _is_usual_service,
 }

@@ -274,8 +274,8 @@ class FieldSelector:
 _FIELD_TERM = re.compile(r"^((?:[^=!\\]|\\.)*)(==|!=|=)((?:[^\\]|\\.)*)$")
 
 
-def parse_field_selector(text: str, check: Callable[[str], None] | None = None) -> FieldSelector:
-    """`status.phase=Running,metadata.name!=x`. `check` raises for fields that the kind does not know."""
+def parse_field_selector(text: str, stored: Callable[[str], str] | None = None) -> FieldSelector:
+    """`status.phase=Running,metadata.name!=x`. `stored` gives a field's own name, and raises for unknown ones."""
     terms = []
     for part in re.split(r"(?<!\\),", text) if text else []:
         if not part:
@@ -283,7 +283,6 @@ def parse_field_selector(text: str, check: Callable[[str], None] | None = None) 
         m = _FIELD_TERM.match(part)
         if not m:
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
-        if check:
-            check(m[1])
-        terms.append((m[1], re.sub(r"\\([\\,=])", r"\1", m[3]), m[2] != "!="))
+        field = stored(m[1]) if stored else m[1]
+        terms.append((field, re.sub(r"\\([\\,=])", r"\1", m[3]), m[2] != "!="))
     return FieldSelector(tuple(terms))

@@ -22,6 +22,7 @@ NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", "default")
 API_SERVICE_IP = "10.96.0.1"
 HTTPS_PORT = 6443
 STORAGE_CLASS = "standard"
+AUTHENTICATION = "extension-apiserver-authentication"
 
 
 def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT, disks: bool = True) -> None:
@@ -39,6 +40,9 @@ def bootstrap(api: APIServer, *, https_port: int = HTTPS_PORT, disks: bool = Tru
 
     _ensure(api, ctx, "clusterroles", default_roles.cluster_roles)
     _ensure(api, ctx, "clusterrolebindings", default_roles.cluster_role_bindings)
+    roles = (default_roles.AUTHENTICATION_READER,)
+    _ensure(api, ctx, "roles", lambda: [default_roles.authentication_reader()], roles, namespace="kube-system")
+    _authentication(api, ctx)
 
 
 def _ensure(
@@ -65,6 +69,34 @@ def _ensure(
         except ApiError as e:
             if e.reason != "AlreadyExists":  # another process starts the same cluster
                 raise
+
+
+def _authentication(api: APIServer, ctx: Context) -> None:
+    """How API servers behind this one see who is asking: in a ConfigMap that follows the certificates."""
+    from minikctl.apiserver.auth import pki
+    from minikctl.util.jsonio import compact
+
+    client_ca, proxy_ca = pki.ca_pem(api.store.root), pki.front_proxy_ca_pem(api.store.root)
+    if not client_ca or not proxy_ca:  # this cluster has no HTTP API
+        return
+    lists = {
+        "requestheader-allowed-names": [pki.FRONT_PROXY[1]],
+        "requestheader-extra-headers-prefix": ["X-Remote-Extra-"],
+        "requestheader-group-headers": ["X-Remote-Group"],
+        "requestheader-uid-headers": ["X-Remote-Uid"],
+        "requestheader-username-headers": ["X-Remote-User"],
+    }
+    data = {
+        "client-ca-file": client_ca.decode(),
+        "requestheader-client-ca-file": proxy_ca.decode(),
+        **{k: compact(v).decode() for k, v in lists.items()},
+    }
+    wanted = {"metadata": {"name": AUTHENTICATION}, "data": dict(sorted(data.items()))}
+    _ensure(api, ctx, "configmaps", lambda: [wanted], (AUTHENTICATION,), namespace="kube-system")
+    kind = api.kind("configmaps")
+    present = api.registry.find(kind, "kube-system", AUTHENTICATION)
+    if present is not None and present.get("data") != data:
+        api.patch(kind, "kube-system", AUTHENTICATION, "merge", {"data": data}, ctx)
 
 
 def _priority_classes() -> Iterable[Obj]:

@@ -14,6 +14,7 @@ from minikctl.api import schema
 from minikctl.api.errors import ApiError, already_exists, bad_request, conflict, forbidden, internal, invalid, not_found
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, is_deleting, timestamp, with_metadata
+from minikctl.api.repeated import complaints
 from minikctl.apiserver import admission, metadata, ownership
 from minikctl.apiserver.request import Attributes, Context
 from minikctl.store import CorruptObject, Store, StoreError, StoreExists, StoreMissing, StoreMoved
@@ -326,8 +327,7 @@ class Registry:
         except schema.DecodeError as e:
             raise bad_request(f"{where}: {e}") from None
         if (decoded.unknown or ctx.repeated) and ctx.field_validation != "Ignore":
-            texts = [f'duplicate field "{path}"' for path in ctx.repeated]
-            texts += [f'unknown field "{path}"' for path in decoded.unknown]
+            texts = complaints(obj, decoded.unknown, ctx.repeated, pruned=kind.decode is not None)
             if ctx.field_validation == "Strict":
                 raise bad_request(f"{where}: strict decoding error: {', '.join(texts)}")
             for text in texts:

@@ -8,6 +8,7 @@ from typing import Any
 
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
+from minikctl.api.repeated import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Context:
     applies: bool = False
     """True while a server-side apply is carried out: it keeps its own account of who owns what."""
     warnings: list[str] = field(default_factory=list)
-    repeated: tuple[str, ...] = ()
-    """Fields that the client's text has twice."""
+    repeated: Fields = ()
+    """All fields of the client's text, when it has some twice (`api.repeated`)."""
     annotations: dict[str, str] = field(default_factory=dict)
     """What admission notes for an audit log."""
 

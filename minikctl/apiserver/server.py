@@ -73,7 +73,7 @@ class APIServer:
         from minikctl.apiserver.auth.authorizer import Authorizer
         from minikctl.apiserver.auth.policies import StoredPolicies
 
-        return Authorizer(StoredPolicies(self))
+        return Authorizer(StoredPolicies(self), self)
 
     # ------------------------------------------------------------------ reading
 
@@ -93,14 +93,15 @@ class APIServer:
     def selection(self, kind: Kind, namespace: str, label_selector: str = "", field_selector: str = "") -> Selection:
         """What a list or watch is about. Raises ApiError BadRequest for malformed or unknown selectors."""
 
-        def check(field: str) -> None:
-            probe = kind.stored.fields_of({"metadata": {}, "spec": {}, "status": {}})
-            if field not in probe:
-                raise SelectorError(_unknown_field(kind, field, list(probe)))
+        def stored(field: str) -> str:
+            known = kind.selector_fields()
+            if field not in known:
+                raise SelectorError(_unknown_field(kind, field, list(known)))
+            return known[field]
 
         try:
             labels = parse_label_selector(label_selector)
-            fields = parse_field_selector(field_selector, check)
+            fields = parse_field_selector(field_selector, stored)
         except SelectorError as e:
             raise bad_request(str(e)) from None
         return Selection(kind, namespace if kind.namespaced else "", labels, fields)

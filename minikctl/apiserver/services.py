@@ -1,6 +1,7 @@
 """Addresses of Services: cluster IPs and node ports, each given to one Service only.
 
-A cluster IP is taken by creating the IPAddress object of that name (KEP-1880), which only one writer can; node ports are
+A cluster IP is taken by creating the IPAddress object of that name (KEP-1880), which only one writer can; it comes from
+the cluster's own range, and when that is full, or the Service asks for one, from other ready ServiceCIDRs. Node ports are
 in one object, `ranges/servicenodeports`, changed under its resourceVersion. A writer that dies between taking an
 address and storing its Service leaves an address whose owner does not exist: it counts as free after a while (`GRACE`),
 when its Service is surely not just being stored.
@@ -12,7 +13,8 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from minikctl.api.durations import parse_time
 from minikctl.api.errors import ApiError, FieldError, field_invalid, internal, invalid
@@ -27,6 +29,7 @@ from minikctl.api.kinds.service import (
     sync_cluster_ips,
 )
 from minikctl.api.meta import Obj, timestamp
+from minikctl.api.service_ranges import ALLOCATOR, MANAGED_BY, gives_addresses, networks_of
 from minikctl.apiserver.metadata import new_uid
 from minikctl.apiserver.request import Context
 from minikctl.store import StoreExists, StoreMissing, StoreMoved
@@ -124,13 +127,13 @@ class ServiceAddresses:
     # ------------------------------------------------------------------ cluster IPs
 
     def _take_ip(self, service: Obj, wanted: str, ctx: Context) -> str:
-        network = ipaddress.ip_network(SERVICE_CIDR)
+        networks = self._ranges()
         if not wanted:
-            for ip in self._candidates(network):
+            for ip in chain.from_iterable(self._candidates(n) for n in networks):
                 if self._claim(ip, service, ctx):
                     return ip
             raise internal("failed to allocate a serviceIP: range is full")
-        if ipaddress.ip_address(wanted) not in network:
+        if not any(ipaddress.ip_address(wanted) in n for n in networks):
             why = "the provided network does not match the current range"
         elif self._claim(wanted, service, ctx):
             return wanted
@@ -138,16 +141,22 @@ class ServiceAddresses:
             why = "provided IP is already allocated"
         raise _invalid(service, field_invalid("spec.clusterIPs", [wanted], f"failed to allocate IP {wanted}: {why}"))
 
-    def _candidates(self, network: Any) -> Iterator[str]:
+    def _ranges(self) -> list[ipaddress.IPv4Network]:
+        """Where addresses may come from: this cluster's own range first."""
+        own = ipaddress.IPv4Network(SERVICE_CIDR)
+        others = [n for c in self.api.read_all("servicecidrs") if gives_addresses(c) for n in networks_of(c)]
+        return [own, *(n for n in others if isinstance(n, ipaddress.IPv4Network) and not n.subnet_of(own))]
+
+    def _candidates(self, network: ipaddress.IPv4Network) -> Iterator[str]:
         """Random addresses first; the whole range in order when those were all taken.
 
-        The lowest addresses (16 to 256 of them) are kept for Services that ask for theirs (KEP-3070).
+        The lowest addresses (16 to 256 of them) are kept for Services that ask for theirs (KEP-3070), but in small ranges.
         """
-        size = network.num_addresses
-        reserved = max(16, min(size // 16, 256))
-        for _ in range(_TRIES):
-            yield str(network[self.api.rng.randrange(reserved + 1, size - 1)])
-        yield from (str(network[i]) for i in [*range(reserved + 1, size - 1), *range(1, reserved + 1)])
+        last = network.num_addresses - 1
+        reserved = 0 if last < 16 else max(16, min(network.num_addresses // 16, 256))
+        for _ in range(_TRIES if last > reserved + 1 else 0):
+            yield str(network[self.api.rng.randrange(reserved + 1, last)])
+        yield from (str(network[i]) for i in [*range(reserved + 1, last), *range(1, min(reserved + 1, last))])
 
     def _claim(self, ip: str, service: Obj, ctx: Context) -> bool:
         meta = service["metadata"]
@@ -160,7 +169,7 @@ class ServiceAddresses:
                 "creationTimestamp": timestamp(self.api.clock.now()),
                 "labels": {
                     "ipaddress.kubernetes.io/ip-family": "IPv4",
-                    "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+                    MANAGED_BY: ALLOCATOR,
                 },
             },
             "spec": {"parentRef": {"resource": "services", "namespace": meta["namespace"], "name": meta["name"]}},
@@ -318,7 +327,7 @@ class _PortChooser:
         self._note(number)
 
     def _any(self, failure: str) -> int:
-        number = self.addresses.free_port(self.allocated, self.fresh)
+        number = self.addresses.free_port(self.allocated, {*self.fresh, *self.taken})
         if not number:
             raise internal(f"{failure}: range is full")
         self._note(number)

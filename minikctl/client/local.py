@@ -18,9 +18,12 @@ from minikctl.apiserver.server import APIServer
 from minikctl.apiserver.table import table
 from minikctl.client.cause import because
 from minikctl.client.protocol import DeleteOptions, Stream, WriteOptions
-from minikctl.client.state_dir import load
+from minikctl.client.state_dir import SUPERVISOR, load
 from minikctl.store import Compacted, Notifier, Store
 from minikctl.util.clock import Clock
+
+LOOK_SECONDS = 1.0
+STOPPED = "the cluster has stopped, and this watch with it"
 
 
 class LocalClient:
@@ -170,8 +173,20 @@ class LocalClient:
         selection = self.api.selection(kind, namespace, label_selector, field_selector)
         with self._request() as ctx:
             stream = self.api.watch(selection, resource_version, ctx)
-        events = _events(stream, None if timeout is None else time.monotonic() + timeout)
+        if timeout is None:
+            events = _until(stream, self._cluster_end(), lambda: self._warned(STOPPED))
+        else:
+            events = _events(stream, time.monotonic() + timeout)
         return _tables(events, kind, include, self.api.clock) if include else events
+
+    def _cluster_end(self) -> Callable[[], bool]:
+        """Whether the cluster that is running now has ended since; never, when none is running."""
+        from minikctl.util import processes
+
+        now = processes.read(self.api.store.root / SUPERVISOR)
+        if now is None or not now.alive:
+            return lambda: False
+        return lambda: not now.alive
 
     def reflect(
         self, kind: Kind | str, sink: Sink, namespace: str = "", *, label_selector: str = "", field_selector: str = ""
@@ -359,15 +374,31 @@ def _told(history: Any, after: str, follow: bool, deadline: float | None) -> Ite
         yield from history.follow(deadline)
 
 
-def _events(stream: Any, deadline: float | None) -> Iterator[Event]:
+def _events(stream: Any, deadline: float) -> Iterator[Event]:
     try:
-        while True:
-            left = 3600.0 if deadline is None else deadline - time.monotonic()
-            if left <= 0:
-                return
-            try:
-                yield from stream.next(left)
-            except Compacted as e:
-                raise ApiError(410, "Expired", str(e)) from None
+        while (left := deadline - time.monotonic()) > 0:
+            yield from _next(stream, left)
     finally:
         stream.close()
+
+
+def _until(stream: Any, ended: Callable[[], bool], tell: Callable[[], None]) -> Iterator[Event]:
+    """The events up to the end of the cluster: its server would take its watches along."""
+    try:
+        while True:
+            over = ended()
+            found = _next(stream, 0.0 if over else LOOK_SECONDS)
+            yield from found
+            if over and not found:
+                tell()
+                return
+    finally:
+        stream.close()
+
+
+def _next(stream: Any, seconds: float) -> list[Event]:
+    try:
+        found: list[Event] = stream.next(seconds)
+        return found
+    except Compacted as e:
+        raise ApiError(410, "Expired", str(e)) from None

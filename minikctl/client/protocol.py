@@ -118,6 +118,7 @@ class Client(Protocol):
     ) -> Iterator[Event]:
         """Changes after a resourceVersion, until `timeout` seconds are over; ends, too, when the generator is closed.
 
+        Without a timeout it ends with the server, as the one on files does with the cluster that ran at its beginning.
         With `include` (as for `table`) every event's object is a Table of one row.
         """
         ...

@@ -23,7 +23,10 @@ POD_CIDR, SERVICE_CIDR = "10.244.0.0/16", "10.96.0.0/16"
 PORTS = range(20000, 30000)
 """Where the API server may listen: below the node ports, and what systems use for outgoing connections."""
 
-OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki")
+SUPERVISOR = Path("run", "supervisor.pid")
+"""The pid file of the process that runs the cluster (`util.processes`)."""
+
+OWN_FOLDERS = ("registry", "journal", "run", "pods", "volumes", "pki", "images", "nodes")
 KEPT_FOLDERS = ("snapshots",)
 """Those that a reset leaves."""
 OWN_FILES = (FILE, "lock", "kubeconfig")
@@ -153,6 +156,10 @@ def ensure(state_dir: Path, **settings: Any) -> Cluster:
     if found is not None:
         return found
     refuse_foreign(state_dir)
+    try:
+        str(state_dir).encode()
+    except UnicodeEncodeError:
+        raise EnvironmentProblem(f"the path {state_dir} is not UTF-8; choose another with --state-dir") from None
     uid = str(uuid.uuid4())
     created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = Cluster(uid, created, port=free_port(PORTS[int(uid[:8], 16) % len(PORTS)])).with_(**settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from minikctl.runtime.reference import BadReference, parse
 from minikctl.util.errors import EnvironmentProblem, UsageError
 
 ADDED = "add"
+MOST_TAGS = 4
+_LIKELY = ("latest", "v1", "1.0", "2.0", "2.40", "3.10", "1.14-2", "2.4.38-4")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,45 @@ def whole(text: str) -> str:
     if found.digest:
         raise UsageError(f"{text!r} names a digest: give a name with a tag, or none for :latest")
     return str(found)
+
+
+def means(word: str, one: Listed) -> bool:
+    """Whether somebody who says `web` (any tag of it) or `web:1` means an image. Raises UsageError."""
+    try:
+        wanted = parse(word)
+    except BadReference as e:
+        raise UsageError(f"{word!r} is no name for an image: {e}") from None
+    if wanted.digest:
+        return one.name == str(wanted) or one.digest == wanted.digest
+    repository, tag = split(one.name)
+    if repository != wanted.repository:
+        return False
+    says_tag = ":" in word.rpartition("/")[2]
+    return not says_tag or wanted.tag == tag or (not one.id and bool(re.fullmatch(tag, wanted.tag)))
+
+
+def split(name: str) -> tuple[str, str]:
+    """(repository, tag or pattern of tags); no tag for a name that is a digest or has one."""
+    if "@" in name or name.startswith("sha256:"):
+        return name.partition("@")[0] if "@" in name else "", ""
+    folder, slash, last = name.rpartition("/")
+    own, _, tag = last.partition(":")
+    return f"{folder}{slash}{own}", tag
+
+
+def some_tags(pattern: str) -> str:
+    """What an emulated image's pattern of tags allows, for people: `1.0, 2.0`, `latest, …`."""
+    parts, depth, begun = [], 0, 0
+    for i, char in enumerate(pattern + "|"):
+        depth += (char in "([") - (char in ")]")
+        if char == "|" and not depth:
+            parts.append(pattern[begun:i].replace("\\.", "."))
+            begun = i + 1
+    plain = [p for p in parts if re.fullmatch(r"[A-Za-z0-9_.-]+", p)]
+    likely = [t for t in _LIKELY if re.fullmatch(pattern, t)]
+    first = [t for t in likely if t == "latest"]
+    shown = [*first, *(p for p in plain if p not in first)][:MOST_TAGS] or likely[:1]
+    return ", ".join([*shown, *(["…"] if set(shown) != set(parts) else [])])
 
 
 def names_of(images: Store, text: str) -> list[str]:

@@ -35,16 +35,27 @@ def note(state_dir: Path, environ: Mapping[str, str] = os.environ) -> None:
 
 def clusters(environ: Mapping[str, str]) -> list[Path]:
     """The directories that are clusters now, sorted; others are forgotten."""
-    from minikctl.client.state_dir import FILE
-
     found = []
     with contextlib.suppress(OSError):
         for file in folder(environ).iterdir():
             if file.name.startswith("."):
                 continue
             path = Path(os.fsdecode(file.read_bytes().rstrip(b"\n")))
-            if (path / FILE).exists():
+            if is_there(path):
                 found.append(path)
             else:
                 file.unlink(missing_ok=True)
     return sorted(found)
+
+
+def is_there(state_dir: Path) -> bool:
+    """Whether a directory is a cluster, perhaps somebody else's."""
+    from minikctl.client.state_dir import FILE
+
+    try:
+        os.stat(state_dir / FILE)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -95,7 +95,7 @@ def start(state_dir: Path, **settings: Any) -> bool:
 
 def _finish_restore(state_dir: Path) -> None:
     """A restore that was killed when it had everything."""
-    if (state_dir / ".restore" / "complete").exists():
+    if os.path.exists(state_dir / ".restore" / "complete"):
         from minikctl.cluster import snapshots
 
         with start_lock(state_dir):
@@ -153,6 +153,7 @@ def _write_certificates(state_dir: Path) -> None:
 
     kubeconfig.ensure_own(state_dir, renew=True)
     pki.server_certificate(state_dir)
+    pki.front_proxy_certificate(state_dir)
 
 
 def _with_free_port(cluster: Cluster) -> Cluster:

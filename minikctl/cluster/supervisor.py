@@ -385,6 +385,7 @@ def _ensure_certificates(state_dir: Path) -> None:
     if pid == 0:
         try:
             pki.server_certificate(state_dir)
+            pki.front_proxy_certificate(state_dir)
         except Exception as e:
             log.error("cannot make the certificates: %s", e)
         finally:

@@ -1,13 +1,16 @@
 """available-condition-controller: whether the Service behind an API group answers, as the APIService's status.
 
-It looks when the Service or its endpoints change, and every thirty seconds at what discovery says.
+It looks when the Service or its endpoints change, and every thirty seconds at what discovery says; sooner at one that
+has begun to be silent.
 Source: kube-aggregator `controllers/status/remote`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
+from minikctl.api.durations import parse_time
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, Objects, find_condition, labels_of, name, namespace, timestamp
 from minikctl.controllers.base import Controller, cause_of
@@ -48,10 +51,14 @@ class AvailableConditionController(Controller):
         verdict = self._judge(found["spec"])
         before = (found.get("status") or {}).get("conditions") or []
         conditions = with_verdict(before, verdict, timestamp(self.clock.now()))
-        if conditions is not None:
+        if conditions is None:
+            conditions = before
+        else:
             status = {**(found.get("status") or {}), "conditions": conditions}
             self.client.update("apiservices", {**found, "status": status}, subresource="status")
-        return PERIOD_SECONDS if found["spec"].get("service") else None
+        if not found["spec"].get("service"):
+            return None
+        return PERIOD_SECONDS if verdict == PASSED else retry_after(conditions, self.clock.now())
 
     def _judge(self, spec: Obj) -> Verdict:
         reference = spec.get("service")
@@ -69,6 +76,13 @@ class AvailableConditionController(Controller):
             where = f"https://{service}.{place}.svc:{reference.get('port') or 443}{path}"
             return "False", "FailedDiscoveryCheck", f"failing or missing response from {where}: {e.message}"
         return PASSED
+
+
+def retry_after(conditions: Objects, now: datetime) -> float:
+    """Seconds until a Service that did not answer is asked again: as many as it has been silent, 1 to 30. Pure."""
+    since = (find_condition(conditions, "Available") or {}).get("lastTransitionTime")
+    silent = (now - parse_time(since)).total_seconds() if since else 0.0
+    return min(max(silent, 1.0), PERIOD_SECONDS)
 
 
 def behind(reference: Obj, service: Obj | None, slices: Iterable[Obj]) -> Verdict | None:

@@ -16,12 +16,13 @@ from pathlib import Path
 from minikctl.api import quantity, volumes
 from minikctl.api.errors import ApiError
 from minikctl.api.kinds.persistent_volume_claim import storage_class
-from minikctl.api.meta import Obj, annotations_of, get_path, is_deleting, key, name, namespace, uid
+from minikctl.api.meta import Obj, annotations_of, get_path, is_deleting, key, name, namespace, timestamp, uid
 from minikctl.api.volumes import OWN_PROVISIONER, PROVISIONED_BY, PROVISIONER, SELECTED_NODE
 from minikctl.controllers.base import Controller, cause_of
 
 CLAIM, VOLUME = "claim:", "volume:"
 FOLDER = "volumes"
+RESIZING = "Resizing"
 
 
 class VolumeProvisioner(Controller):
@@ -103,17 +104,21 @@ class VolumeProvisioner(Controller):
         volume = self.volumes.get(claim["spec"]["volumeName"])
         if volume is None or (claim.get("status") or {}).get("phase") != "Bound":
             return
+        text = "waiting for an external controller to expand this PVC"
+        self._tell_once(claim, "ExternalExpanding", text, normal=True)
         if annotations_of(volume).get(PROVISIONED_BY) != OWN_PROVISIONER:
-            text = "waiting for an external controller to expand this PVC"
-            self._tell_once(claim, "ExternalExpanding", text, normal=True)
             return
-        if volumes.capacity(volume) < quantity.value(wanted):
+        if not is_resizing(claim, wanted):
             self.recorder.normal(claim, "Resizing", f"External resizer is resizing volume {name(volume)}")
+            claim = self._put_status(claim, resizing(claim["status"], wanted, timestamp(self.clock.now())))
+        if volumes.capacity(volume) < quantity.value(wanted):
             changed = {**volume["spec"]["capacity"], "storage": wanted}
             self.client.update("persistentvolumes", {**volume, "spec": {**volume["spec"], "capacity": changed}})
-        status = {**claim["status"], "capacity": {**claim["status"]["capacity"], "storage": wanted}}
-        self.client.update("persistentvolumeclaims", {**claim, "status": status}, subresource="status")
+        self._put_status(claim, resized(claim["status"], wanted))
         self.recorder.normal(claim, "VolumeResizeSuccessful", "Resize volume succeeded")
+
+    def _put_status(self, claim: Obj, status: Obj) -> Obj:
+        return self.client.update("persistentvolumeclaims", {**claim, "status": status}, subresource="status")
 
     # ------------------------------------------------------------------ deleting
 
@@ -167,6 +172,39 @@ def refusal(claim: Obj, storage: Obj) -> str:
     return ""
 
 
+def is_resizing(claim: Obj, wanted: str) -> bool:
+    status = claim["status"]
+    return any(c["type"] == RESIZING for c in status.get("conditions") or []) and (
+        (status.get("allocatedResources") or {}).get("storage") == wanted
+    )
+
+
+def resizing(status: Obj, wanted: str, now: str) -> Obj:
+    """A claim's status while its volume grows: what it is to have is allocated. Pure."""
+    condition = {"type": RESIZING, "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
+    return {
+        **status,
+        "conditions": [*_without_resizing(status), condition],
+        "allocatedResources": {"storage": wanted},
+        "allocatedResourceStatuses": {"storage": "ControllerResizeInProgress"},
+    }
+
+
+def resized(status: Obj, wanted: str) -> Obj:
+    """Pure."""
+    rest = {k: v for k, v in status.items() if k not in ("conditions", "allocatedResourceStatuses")}
+    others = _without_resizing(status)
+    return {
+        **rest,
+        **({"conditions": others} if others else {}),
+        "capacity": {**status["capacity"], "storage": wanted},
+    }
+
+
+def _without_resizing(status: Obj) -> list[Obj]:
+    return [c for c in status.get("conditions") or [] if c["type"] != RESIZING]
+
+
 def volume_for(claim: Obj, storage: Obj, folder: str) -> Obj:
     """The volume as it is to be created. Pure."""
     spec: Obj = {
@@ -196,8 +234,11 @@ def remove(folder: Path) -> None:
     if folder.is_symlink():
         folder.unlink()
     elif folder.is_dir():
-        for inner, _folders, _files in os.walk(folder):
-            os.chmod(inner, 0o700)  # a container may have taken away its own permissions
+        folder.chmod(0o700)  # a container may have taken away its own permissions
+        for inner, folders, _files in os.walk(folder):
+            for name in folders:
+                if not os.path.islink(os.path.join(inner, name)):
+                    os.chmod(os.path.join(inner, name), 0o700)
         shutil.rmtree(folder)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from minikctl.kubectl.connection import Connection
 
 Run = Callable[["Invocation"], int | None]
-Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str]]
+Completer = str | Sequence[str] | Callable[["Invocation", str], Sequence[str] | tuple[list[str], int]]
 """What may stand as an argument: words, the name of a source of words, or a function (the words so far, the word being
 typed) → candidates, `word<TAB>description` where there is something to say. See `minikctl.kubectl.completion`."""
 
@@ -52,6 +52,8 @@ class Command:
     """The exit code when something goes wrong, flags included (`diff`: 2, because 1 means differences)."""
     raw_args: bool = False
     """Hand everything to `run` unparsed (plugins, `__complete`)."""
+    takes_arguments: bool = True
+    """Whether words may follow that are no flags; where not, one is an error before anything is done."""
 
 
 @dataclass
@@ -139,7 +141,7 @@ class Invocation:
 
     def usage_error(self, message: str) -> UsageError:
         """An error with the line that points to the command's help."""
-        return UsageError(message, f"See '{self.path} -h' for help and examples")
+        return UsageError(message, f"See '{as_typed(self.path)} -h' for help and examples")
 
     def klog(self, level: str, source: str, message: str) -> None:
         """A line as klog writes it to stderr: some of kubectl's deprecations come this way."""
@@ -153,7 +155,16 @@ class Invocation:
 
 
 def see_help(path: str) -> str:
-    return f"See '{path} --help' for usage."
+    return f"See '{as_typed(path)} --help' for usage."
 
 
-__all__ = ["PROGRAM", "Command", "Completer", "Environment", "Invocation", "Option", "Run", "see_help"]
+OWN = frozenset({"app", "cluster", "flow", "image", "ingress", "service", "trace", "why"})
+"""Commands that kubectl does not have."""
+
+
+def as_typed(path: str) -> str:
+    """`kubectl create deployment`, but `minikctl cluster start`: the real kubectl would not know what is meant."""
+    return f"minikctl {path.partition(' ')[2]}" if path.split()[1:2] and path.split()[1] in OWN else path
+
+
+__all__ = ["PROGRAM", "Command", "Completer", "Environment", "Invocation", "Option", "Run", "as_typed", "see_help"]

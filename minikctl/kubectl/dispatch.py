@@ -175,6 +175,8 @@ def _invoke(found: Found, words_left: Sequence[str], env: Environment) -> int:
         if option.deprecated:
             env.stderr.write(f"Flag --{option.name} has been deprecated, {option.deprecated}\n")
     require(options, flags)
+    if call.args and not command.takes_arguments:
+        raise call.usage_error(f"unknown argument {call.args[0]!r}")
     try:
         code = command.run(call) or 0
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from minikctl.api.durations import format_go_duration
 from minikctl.kubectl import PROGRAM
-from minikctl.kubectl.command import Command, Environment
+from minikctl.kubectl.command import Command, Environment, as_typed
 from minikctl.kubectl.dispatch import PACKAGES, Found, load, words
 from minikctl.kubectl.flags import DURATION, STRING, Option
 
@@ -59,12 +59,12 @@ def _write(env: Environment, text: str) -> None:
 
 
 def command_help(found: Found) -> str:
-    command, path = found.command, _full(found.path)
+    command, path = found.command, as_typed(_full(found.path))
     parts = [(command.description or command.summary).strip()]
     if command.aliases:
         parts.append(f"Aliases:\n{', '.join((command.name, *command.aliases))}")
     if command.examples:
-        parts.append("Examples:\n" + "\n  \n".join(_example(c, line) for c, line in command.examples))
+        parts.append("Examples:\n" + "\n  \n".join(_example(c, line, path.split()[0]) for c, line in command.examples))
     below = [_load(found.package, w) for w in words(found.package)] if found.package else []
     if below:
         parts.append(_listing("Available Commands", below, MIN_WIDTH))
@@ -74,7 +74,7 @@ def command_help(found: Found) -> str:
     parts.append(f"Usage:\n  {usage_line(command, path)}")
     hint = f'Use "{path} <command> --help" for more information about a given command.\n' if below else ""
     parts.append(
-        f'{hint}Use "{PROGRAM} options" for a list of global command-line options (applies to all commands).\n'
+        f'{hint}Use "{path.split()[0]} options" for a list of global command-line options (applies to all commands).\n'
     )
     return "\n\n".join(parts)
 
@@ -89,14 +89,14 @@ def usage_line(command: Command, path: str) -> str:
     use = command.use or command.name
     if parents[1:] and not use.startswith(" ".join(parents[1:]) + " "):
         use = f"{' '.join(parents[1:])} {use}"
-    line = f"{PROGRAM} {use}"
+    line = f"{path.split()[0]} {use}"
     return line if "[options]" in line else f"{line} [options]"
 
 
-def _example(comment: str, line: str) -> str:
+def _example(comment: str, line: str, program: str = PROGRAM) -> str:
     lines = [f"  # {text}" for text in comment.splitlines()]
     for text in line.splitlines():
-        lines.append(f"  {text}" if PROGRAM in text or "minikctl" in text else f"  {PROGRAM} {text}")
+        lines.append(f"  {text}" if PROGRAM in text or "minikctl" in text else f"  {program} {text}")
     return "\n".join(lines)
 
 

@@ -42,6 +42,8 @@ RETRY = 3.0
 PULL_CHECK = 10.0
 """Seconds after which a pod whose image is on its way is looked at anyhow."""
 
+NO_TARGET = "It does not see the processes of container {}: without a cluster network containers share none"
+
 
 class Starter:
     """Of one node's containers. Called for one pod by one thread at a time."""
@@ -103,6 +105,8 @@ class Starter:
             self.event(pod, container, WARNING, "Failed", f"Error: {e}")
             raise NotStarted("CreateContainerError", str(e), retry=RETRY) from None
         self.event(pod, container, NORMAL, "Created", "Container created")
+        if config.target and not self.runtime.sees_processes:
+            self.event(pod, container, WARNING, "TargetIgnored", NO_TARGET.format(config.target))
         try:
             self.runtime.start_container(container_id)
         except StartFailure as e:

@@ -12,18 +12,20 @@ from minikctl.api.meta import Obj, uid
 from minikctl.client.events import NORMAL, WARNING
 from minikctl.kubelet.backoff import BackOff
 from minikctl.kubelet.pulls import Job, PullQueue
-from minikctl.runtime.interface import Credential, ImageFailure, ImageService, ImageStatus, RegistryUnavailable
+from minikctl.runtime.interface import Credential, ImageFailure, ImageService, ImageStatus
 from minikctl.runtime.reference import BadReference, parse
 from minikctl.util.clock import Clock
 
-ERR_PULL, PULL_BACK_OFF, NEVER_PULL, INVALID_NAME, INSPECT, UNAVAILABLE = (
+ERR_PULL, PULL_BACK_OFF, NEVER_PULL, INVALID_NAME, INSPECT = (
     "ErrImagePull",
     "ImagePullBackOff",
     "ErrImageNeverPull",
     "InvalidImageName",
     "ImageInspectError",
-    "RegistryUnavailable",
 )
+
+AGAIN = 10.0
+"""Seconds after which the kubelet looks again for what it does not pull: somebody may have loaded it."""
 
 SHOWN = 3.0
 """Seconds for which ErrImagePull is to be seen before it turns into ImagePullBackOff."""
@@ -75,8 +77,7 @@ class ImageManager:
             parse(image)
         except BadReference as e:
             message = f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": {e}'
-            asked.record(WARNING, "InspectFailed", message)
-            raise NotStarted(INVALID_NAME, message, retry=60.0) from None
+            raise self._refused(INVALID_NAME, "InspectFailed", message, asked, retry=60.0) from None
         key = f"{uid(pod)}/{image}"
         job = self._queue.find(f"{key}/{container['name']}")
         if job is not None:
@@ -87,17 +88,20 @@ class ImageManager:
             present = self._images.status(image)
         except ImageFailure as e:
             message = f'Failed to inspect image "{image}": {e}'
-            asked.record(WARNING, "InspectFailed", message)
-            raise NotStarted(INSPECT, message, retry=60.0) from None
+            raise self._refused(INSPECT, "InspectFailed", message, asked, retry=60.0) from None
         if present is not None and policy != "Always":
             text = f'Container image "{image}" already present on machine and can be accessed by the pod'
             asked.record(NORMAL, "Pulled", text)
             return present
         if policy == "Never":
             message = f'Container image "{image}" is not present with pull policy of Never'
-            asked.record(WARNING, "ErrImageNeverPull", message)
-            raise NotStarted(NEVER_PULL, message, retry=60.0)
+            raise self._refused(NEVER_PULL, "ErrImageNeverPull", message, asked, retry=AGAIN)
         return self._pull(key, container["name"], image, asked)
+
+    def _refused(self, reason: str, event: str, message: str, asked: Asked, retry: float) -> NotStarted:
+        asked.record(WARNING, event, message)
+        asked.record(WARNING, "Failed", f"Error: {reason}")
+        return NotStarted(reason, message, retry=retry)
 
     def _pull(self, key: str, container: str, image: str, asked: Asked) -> ImageStatus:
         begun = self._clock.monotonic()
@@ -135,16 +139,13 @@ class ImageManager:
             )
             self._errors.pop(key, None)
             return job.result
-        reason, message = ERR_PULL, str(job.result)
-        if isinstance(job.result, RegistryUnavailable):
-            reason = UNAVAILABLE
-            message = f"image pull failed for {image} because the registry is unavailable: {job.result}"
-        asked.record(WARNING, "Failed", f'Failed to pull image "{image}": {job.result}')
-        asked.record(WARNING, "Failed", f"Error: {reason}")
+        message = str(job.result)
+        asked.record(WARNING, "Failed", f'Failed to pull image "{image}": {message}')
+        asked.record(WARNING, "Failed", f"Error: {ERR_PULL}")
         now = self._clock.monotonic()
         self._backoff.next(key, now, now)
-        self._errors[key] = f"{reason}: {message}"
-        raise NotStarted(reason, message, retry=SHOWN)
+        self._errors[key] = f"{ERR_PULL}: {message}"
+        raise NotStarted(ERR_PULL, message, retry=SHOWN)
 
     def forget(self, pod_uid: str) -> None:
         self._backoff.forget(pod_uid)

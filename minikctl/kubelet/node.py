@@ -12,6 +12,7 @@ from datetime import datetime
 from minikctl import KUBERNETES_VERSION
 from minikctl.api import quantity
 from minikctl.api.meta import Obj, find_condition, micro_timestamp, name, timestamp, uid
+from minikctl.api.validation.resources import is_extended
 from minikctl.kubelet.machine import Machine
 from minikctl.runtime.interface import ImageStatus
 
@@ -84,6 +85,18 @@ def node_object(
     }
 
 
+def storage_object(node: Obj) -> Obj:
+    """The CSINode of a node, which goes with it: no driver has registered."""
+    meta = node["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Node", "name": meta["name"], "uid": meta["uid"]}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "CSINode",
+        "metadata": {"name": meta["name"], "ownerReferences": [owner]},
+        "spec": {"drivers": None},
+    }
+
+
 def registered_again(node: Obj, config: NodeConfig, machine: Machine) -> Obj | None:
     """What to write when the Node exists already, None when nothing is to be changed."""
     labels = node["metadata"].get("labels") or {}
@@ -108,9 +121,14 @@ def node_status(
     not_ready: str = "",
 ) -> Obj:
     """The kubelet's part of the status. `limits` say what the runtime cannot do; `pressures` are conditions;
-    shares_network: pods are on the machine's own network; not_ready: why it is not ready, if it is not."""
+    shares_network: pods are on the machine's own network; not_ready: why it is not ready, if it is not.
+
+    Extended resources that others put into the capacity stay there, and what is there can be allocated.
+    """
     disk = quantity.from_bytes(machine.disk // 1024 * 1024)
+    advertised = {k: v for k, v in (before.get("capacity") or {}).items() if is_extended(k)}
     capacity = {
+        **advertised,
         "cpu": str(machine.cpu),
         "ephemeral-storage": f"{machine.disk // 1024}Ki",
         "hugepages-1Gi": "0",

@@ -66,6 +66,17 @@ class NodeStatus:
                 self.last = self._client.update("nodes", changed)
         self._renew_lease()  # first: a status without a sign of life is soon said to be unknown again
         self.report(force=True)
+        if not self._runtime.simulated:
+            self._register_storage()
+
+    def _register_storage(self) -> None:
+        """The node's CSINode: drivers that run here would be listed in it."""
+        assert self.last is not None
+        try:
+            self._client.create("csinodes.storage.k8s.io", nodes.storage_object(self.last))
+        except ApiError as e:
+            if e.reason != "AlreadyExists":
+                raise
 
     def look(self) -> Obj:
         """Read the Node again: others label and taint it. Raises ApiError."""

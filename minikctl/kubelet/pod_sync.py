@@ -111,6 +111,9 @@ class PodSync:
         except VolumeError as e:
             if not e.quiet:
                 self._event(record.pod, WARNING, "FailedMount", str(e))
+            if e.reason:
+                waits = [c["name"] for c in pod_worker.unstarted_with(record.pod, state, e.volume)]
+                record.waiting.update(dict.fromkeys(waits, (e.reason, str(e))))
             return False
         return True
 

@@ -83,6 +83,13 @@ def spec_of(pod: Obj, container: str) -> Obj | None:
     return next((c for c in everyone if c["name"] == container), None)
 
 
+def unstarted_with(pod: Obj, state: PodState, volume: str) -> list[Obj]:
+    """The containers that never ran and are to have a volume."""
+    found = [*init_containers_of(pod), *containers_of(pod)]
+    found = [c for c in found if any(m["name"] == volume for m in c.get("volumeMounts") or [])]
+    return [c for c in found if state.newest(c["name"]) is None]
+
+
 def ephemeral_containers_of(pod: Obj) -> list[Obj]:
     return pod["spec"].get("ephemeralContainers") or []
 

@@ -8,14 +8,14 @@ refused at once (names are asked for by the cluster's DNS). Without nftables the
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 import struct
 from collections.abc import Callable, Iterable
 
 from minikctl.proxy.balancer import HOST
-from minikctl.proxy.relay import ACCEPTS, Connection, Front, Relay, reset
+from minikctl.proxy.relay.loop import Front, Relay
+from minikctl.proxy.relay.tcp import Connection, TcpFront, reset
 from minikctl.proxy.routes import LOOPBACK as LOOPBACK_DEVICE
 from minikctl.proxy.rules import LOOPBACK, Endpoint
 from minikctl.runtime.network.rtnetlink import Netlink
@@ -97,29 +97,18 @@ def listen(address: str, port: int) -> socket.socket:
     return listener
 
 
-class EgressFront(Front):
+class EgressFront(TcpFront):
     """A listener whose connections say themselves where they lead."""
 
     def __init__(self, relay: Relay, listener: socket.socket):
         self.relay, self.listener, self.kind = relay, listener, HOST
         self.closed = False
 
-    def ready(self, _mask: int) -> None:
-        for _ in range(ACCEPTS):
-            try:
-                client, (address, _) = self.listener.accept()
-            except BlockingIOError:
-                return
-            except OSError as e:
-                if e.errno in (errno.EMFILE, errno.ENFILE):
-                    self.relay.pause(self)
-                return
-            client.setblocking(False)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            wanted = destination(client)
-            if wanted is None or wanted == self.listener.getsockname():
-                reset(client)
-                continue
+    def accepted(self, client: socket.socket, address: str) -> None:
+        wanted = destination(client)
+        if wanted is None or wanted == self.listener.getsockname():
+            reset(client)
+        else:
             Connection(_Way(self, wanted), client, address).try_next()
 
 

@@ -15,8 +15,10 @@ from functools import partial
 from socket import socket as Socket
 from typing import Protocol
 
+from minikctl.proxy import relay as relaying
 from minikctl.proxy.balancer import CLUSTER, HOST, INSIDE, Balancer
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.host import HostGone
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import LOOPBACK, Key, Node, Target
 
 log = logging.getLogger("proxy")
@@ -96,7 +98,7 @@ class Fronts:
         return bool(self._failed)
 
     def apply(self, wanted: Iterable[Front], targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
-        """`targets`: all that fronts lead to."""
+        """`targets`: all that fronts lead to. Raises HostGone."""
         fronts = list(dict.fromkeys(wanted))
         self._update_balancers({f.target for f in fronts}, targets, nodes)
         gone = [f for f in self._open if f not in set(fronts)]
@@ -135,6 +137,8 @@ class Fronts:
                 listener = self._host.listen(*place)
             else:
                 listener = self._listen(place)
+        except HostGone:
+            raise
         except OSError as e:
             if e.errno == errno.EADDRNOTAVAIL and front.kind == INSIDE:
                 return  # the address of a simulated node: nobody has it
@@ -144,7 +148,8 @@ class Fronts:
             return
         self._failed.discard(front)
         self._open.add(front)
-        self._relay.call(partial(self._relay.set_front, front, listener, self._balancers[front.target], front.kind))
+        carried = relaying.front(self._relay, listener, self._balancers[front.target], front.kind)
+        self._relay.call(partial(self._relay.add_front, front, carried))
 
     def _drop(self, fronts: list[Front]) -> None:
         """Returns when they are closed: their addresses may be wanted by others."""

@@ -15,7 +15,7 @@ from functools import partial
 
 from minikctl.api.kinds.service import LOAD_BALANCER
 from minikctl.api.meta import Obj, name, namespace
-from minikctl.proxy.relay import IN, Relay
+from minikctl.proxy.relay.loop import IN, Relay
 from minikctl.proxy.rules import LOCAL, LOOPBACK, Node, Target
 
 log = logging.getLogger("proxy")

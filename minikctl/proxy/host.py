@@ -153,8 +153,12 @@ def _answer(client: socket.socket, listeners: Listeners) -> bool:
 # ---------------------------------------------------------------------- for the proxy
 
 
+class HostGone(ConnectionError):
+    """The process on the host's side is not there. The proxy ends with it; both are started anew."""
+
+
 class HostSide:
-    """The connection to it. For any thread. Raises OSError; ConnectionError when the process is gone."""
+    """The connection to it. For any thread. Raises OSError; HostGone when the process is gone."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -219,12 +223,12 @@ class HostSide:
                     if not received:
                         raise ConnectionResetError("the host side has ended")
                     break
-                except ConnectionError:
+                except (ConnectionError, FileNotFoundError) as e:
                     if self._sock is not None:
                         self._sock.close()
                         self._sock = None
                     if attempt:
-                        raise
+                        raise HostGone(f"the host's side of the proxy has ended: {e.strerror or e}") from None
         answer = json.loads(received)
         if "error" in answer:
             raise OSError(answer["errno"], answer["error"])

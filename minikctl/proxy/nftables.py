@@ -3,7 +3,8 @@
 - A packet's destination is looked up in one map (`fronts`, `node-ports`); its verdict is the target's chain, whose one
   rule rewrites the destination to an endpoint at random. A change of endpoints rewrites that chain alone.
 - With session affinity every endpoint has a chain and a set of the clients that it keeps for a time.
-- What is sent to a cluster IP and led nowhere is rejected, never dropped.
+- What is sent to a cluster IP and led nowhere is rejected, never dropped. What a Service has led to an address is not
+  rejected for another one that wants to have that address.
 - A pod that reaches itself through its Service is masqueraded: it would throw away packets from its own address.
 - A first load builds a whole new table in pieces that a netlink socket of an ordinary user holds (`CHUNK`), unhooked,
   and puts it in place of the old one in one transaction: connections made meanwhile follow the old rules.
@@ -38,7 +39,10 @@ Run = Callable[[str, list[str]], str]
 
 def run_nft(text: str, arguments: list[str]) -> str:
     """Call the program in this process' network namespace."""
-    done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False, timeout=60)
+    try:
+        done = subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise BackendFailure(f"nft cannot be asked: {e}") from None
     if done.returncode:
         raise BackendFailure(done.stderr.strip()[:500] or f"nft ended with exit code {done.returncode}")
     return done.stdout
@@ -152,6 +156,7 @@ add rule ip {t} refuse meta l4proto tcp reject with tcp reset
 add rule ip {t} refuse reject
 add chain ip {t} unserved
 add rule ip {t} unserved ip daddr {cidr} fib daddr type != local goto refuse
+add rule ip {t} unserved ct status dnat return
 add rule ip {t} unserved ip daddr . meta l4proto . th dport @rejected goto refuse
 add chain ip {t} prerouting {{ type nat hook prerouting priority -100; }}
 add rule ip {t} prerouting jump services

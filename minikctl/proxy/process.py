@@ -29,7 +29,7 @@ from minikctl.proxy.host import KINDS, HostSide, listen
 from minikctl.proxy.nftables import Nftables, refused, run_nft
 from minikctl.proxy.policy.conditions import NodeConditions
 from minikctl.proxy.proxy import COMPONENT, Proxy
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
 from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK, gateway
 from minikctl.runtime.network.client import ClusterNetwork

@@ -21,6 +21,7 @@ from minikctl.client.informer import Handler, Informer, InformerFactory
 from minikctl.proxy import conntrack
 from minikctl.proxy.fronts import Front, Fronts, host_fronts, inside_fronts, loopback_fronts
 from minikctl.proxy.health import Health, HealthPorts, Place, healths
+from minikctl.proxy.host import HostGone
 from minikctl.proxy.policy.conditions import NodeConditions
 from minikctl.proxy.rules import (
     SERVICE_NAME,
@@ -186,6 +187,9 @@ class Proxy:
             except BackendFailure as e:
                 log.error("the rules cannot be loaded: %s", e)
                 again = RETRY_SECONDS
+            except HostGone as e:
+                log.warning("%s", e)
+                again = RETRY_SECONDS
             except Exception:
                 log.exception("in the proxy")
                 again = RETRY_SECONDS
@@ -195,7 +199,8 @@ class Proxy:
     # ------------------------------------------------------------------ one turn
 
     def sync(self) -> float | None:
-        """Carry out what has changed; seconds after which to try again, None when all is well. Raises BackendFailure."""
+        """Carry out what has changed; seconds after which to try again, None when all is well. Raises BackendFailure,
+        HostGone."""
         self._recompute()
         node_ips = [a for n in self._nodes.values() for a in n.addresses] if self._networks else []
         every = [t for found in self._of_services.values() for t in found] + self._of_pods

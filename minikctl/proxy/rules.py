@@ -204,8 +204,8 @@ def _target(service: Obj, port: Obj, protocol: str, states: list[_State], nodes:
     return Target(
         key=("Service", namespace(service), name(service), port.get("name") or ""),
         protocol=protocol,
-        cluster_fronts=((spec["clusterIP"], number),),
-        fronts=tuple((ip, number) for ip in dict.fromkeys([*(spec.get("externalIPs") or []), *vips])),
+        cluster_fronts=tuple((ip, number) for ip in _ipv4([spec["clusterIP"]])),
+        fronts=tuple((ip, number) for ip in dict.fromkeys([*_ipv4(spec.get("externalIPs") or []), *vips])),
         node_port=int(port.get("nodePort") or 0),
         host_fronts=tuple((ip, number) for ip in balancers),
         endpoints=usable,
@@ -222,6 +222,11 @@ def _affinity(spec: Obj) -> int:
         return 0
     config = ((spec.get("sessionAffinityConfig") or {}).get("clientIP")) or {}
     return int(config.get("timeoutSeconds") or DEFAULT_AFFINITY)
+
+
+def _ipv4(addresses: Iterable[str]) -> list[str]:
+    """Those of the one family that is served."""
+    return [a for a in addresses if ":" not in a]
 
 
 def _balancer_addresses(service: Obj) -> tuple[list[str], list[str]]:
@@ -314,8 +319,9 @@ class Together:
 
 
 def together(targets: Iterable[Target], node_addresses: Iterable[str] = ()) -> Together:
-    """Give every address to one target. Cluster IPs and node ports should be unique already; externalIPs, hostPorts and
-    a load balancer's addresses are not. Who stands first in the order of names has it, Services before pods."""
+    """Give every address to one target. Cluster IPs and node ports should be unique already and are nobody else's;
+    externalIPs, hostPorts and a load balancer's addresses are not. Who stands first in the order of names has it,
+    Services before pods."""
     result = Together()
     taken: dict[tuple[bool, str, str, int], Key] = {}
     node_ips = list(node_addresses)
@@ -338,10 +344,11 @@ def together(targets: Iterable[Target], node_addresses: Iterable[str] = ()) -> T
             continue
         for ip in node_ips:
             taken.setdefault((True, ip, target.protocol, target.node_port), target.key)
+    cluster_fronts = {t.key: keep(t, True, t.cluster_fronts) for t in ordered}
     for target in ordered:
         kept = replace(
             target,
-            cluster_fronts=keep(target, True, target.cluster_fronts),
+            cluster_fronts=cluster_fronts[target.key],
             fronts=keep(target, True, target.fronts),
             host_fronts=keep(target, False, target.host_fronts),
             node_port=0 if target.key in refused else target.node_port,

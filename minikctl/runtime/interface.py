@@ -324,6 +324,8 @@ class Runtime(Protocol):
     """True when containers are only said to run."""
     has_network: bool
     """True when pods are in a network of the cluster's own, with its Services and its DNS."""
+    sees_processes: bool
+    """True when a container can see the processes of another one that it targets."""
 
     @property
     def images(self) -> ImageService: ...

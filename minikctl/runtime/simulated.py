@@ -91,6 +91,7 @@ class SimulatedRuntime:
     version = "0"
     simulated = True
     has_network = False
+    sees_processes = True
 
     def __init__(self, cidr: str, *, clock: Clock | None = None):
         self.images = SimulatedImages()

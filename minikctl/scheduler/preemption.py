@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from minikctl.api.meta import Obj, get_path
+from minikctl.api.meta import Obj, find_condition, get_path
 from minikctl.api.selectors import from_label_selector
 from minikctl.scheduler.framework import Code, CycleState, Status, unresolvable
 from minikctl.scheduler.node_info import NodeInfo, PodInfo
 
 NO_VICTIMS = unresolvable("No preemption victims found for incoming pod")
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
-MIN_CANDIDATES = 100
+MIN_CANDIDATES, CANDIDATES_PERCENT = 100, 10
+TARGET, REASON = "DisruptionTarget", "PreemptionByScheduler"
 _BASE = 2**31
 """Makes priorities positive, so that a sum of more of them is larger."""
 
@@ -76,7 +77,8 @@ def why_not(cycle: CycleState, pod: PodInfo, node: NodeInfo, *, without: Iterabl
 def candidates(
     cycle: CycleState, pod: PodInfo, statuses: Mapping[str, Status], budgets: Sequence[Obj]
 ) -> tuple[list[Candidate], dict[str, Status]]:
-    """Nodes on which removing pods helps, and why it does not on the others; a hundred are enough."""
+    """Nodes on which removing pods helps, and why it does not on the others; a tenth, or a hundred, are enough."""
+    enough = max(MIN_CANDIDATES, len(statuses) * CANDIDATES_PERCENT // 100)
     found: list[Candidate] = []
     others: dict[str, Status] = {}
     for node_name, status in statuses.items():
@@ -88,7 +90,7 @@ def candidates(
             others[node_name] = answer
             continue
         found.append(answer)
-        if len(found) >= MIN_CANDIDATES:
+        if len(found) >= enough:
             break
     return found, others
 
@@ -138,10 +140,20 @@ def best(found: Sequence[Candidate]) -> Candidate:
     return min(found, key=lambda c: c.cost)
 
 
-def refusal(pod: PodInfo, nominated: NodeInfo | None) -> str:
-    """Why a pod may not have others removed, `""` when it may."""
+def refusal(pod: PodInfo, nominated: NodeInfo | None, status: Status | None = None) -> str:
+    """Why a pod may not have others removed, `""` when it may. status: what the filters said of its nominated node."""
     if pod.spec.get("preemptionPolicy") == "Never":
         return "not eligible due to preemptionPolicy=Never."
-    if nominated is not None and any(p.terminating and p.priority < pod.priority for p in nominated.pods.values()):
+    if nominated is None or (status is not None and status.code is Code.UNRESOLVABLE):
+        return ""
+    if any(p.priority < pod.priority and makes_room(p) for p in nominated.pods.values()):
         return "not eligible due to a terminating pod on the nominated node."
     return ""
+
+
+def makes_room(pod: PodInfo) -> bool:
+    """Whether it is going because the scheduler removed it; of others that end nobody knows for whom."""
+    if not pod.terminating:
+        return False
+    target = find_condition((pod.obj.get("status") or {}).get("conditions") or [], TARGET) or {}
+    return (target.get("status"), target.get("reason")) == ("True", REASON)

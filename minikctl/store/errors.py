@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from minikctl.util.errors import EnvironmentProblem
 
-class StoreError(Exception):
+
+class StoreError(EnvironmentProblem):
     """The state directory cannot be used: read-only, full, or damaged beyond repair. The message names the file."""
 
 

@@ -1,5 +1,6 @@
 """What a fresh control plane has."""
 
+from minikctl.apiserver.auth import pki
 from minikctl.apiserver.bootstrap import bootstrap
 from minikctl.client.local import LocalClient
 from tests.support.cluster import TestCluster
@@ -67,3 +68,23 @@ def test_nodes_without_disks_have_no_default_storage_class(cluster: TestCluster)
     assert cluster.client.list("storageclasses")["items"] == []
     bootstrap(cluster.api)
     assert [c["metadata"]["name"] for c in cluster.client.list("storageclasses")["items"]] == ["standard"]
+
+
+def test_servers_behind_this_one_learn_whom_to_believe(cluster: TestCluster) -> None:
+    name = "extension-apiserver-authentication"
+    bootstrap(cluster.api)
+    assert name not in names(cluster.client, "cm")  # there is no HTTP API
+    assert cluster.client.get("roles", f"{name}-reader", "kube-system")["rules"][0]["resourceNames"] == [name]
+    pki.server_certificate(cluster.root)
+    pki.front_proxy_certificate(cluster.root)
+    bootstrap(cluster.api)
+    data = cluster.client.get("cm", name, "kube-system")["data"]
+    assert data["client-ca-file"] == pki.ca_pem(cluster.root).decode()
+    assert data["requestheader-client-ca-file"] == pki.front_proxy_ca_pem(cluster.root).decode()
+    assert data["requestheader-allowed-names"] == '["front-proxy-client"]'
+    cluster.client.patch("cm", name, {"data": {"client-ca-file": "old"}}, namespace="kube-system")
+    bootstrap(cluster.api)
+    assert cluster.client.get("cm", name, "kube-system")["data"] == data
+    before = cluster.store.current_rv()
+    bootstrap(cluster.api)
+    assert cluster.store.current_rv() == before

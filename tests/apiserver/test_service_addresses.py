@@ -60,6 +60,27 @@ def test_a_full_range_of_cluster_ips(cluster: TestCluster, monkeypatch: pytest.M
     assert create(cluster, "more")["clusterIP"] == given[7]
 
 
+def test_other_ranges(cluster: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They give addresses when they are ready, to who asks for one and when the cluster's own range is full."""
+    monkeypatch.setattr(services, "SERVICE_CIDR", "10.96.0.0/28")
+    client, ready = cluster.client, {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    client.create("servicecidrs", {"metadata": {"name": "tiny"}, "spec": {"cidrs": ["203.0.112.0/31"]}})
+    client.patch("servicecidrs", "tiny", ready, subresource="status")
+    client.create(
+        "servicecidrs", {"metadata": {"name": "more"}, "spec": {"cidrs": ["203.0.113.0/28", "2001:db8::/64"]}}
+    )
+    with pytest.raises(ApiError, match="does not match the current range"):
+        create(cluster, "a", clusterIP="203.0.113.5")
+    client.patch("servicecidrs", "more", ready, subresource="status")
+    assert create(cluster, "a", clusterIP="203.0.113.5")["clusterIP"] == "203.0.113.5"
+    with pytest.raises(ApiError, match="provided IP is already allocated"):
+        create(cluster, "b", clusterIP="203.0.113.5")
+    given = [create(cluster, f"s{i}")["clusterIP"] for i in range(14 + 13)]
+    assert sum(ip.startswith("203.0.113.") for ip in given) == 13 and len(set(given)) == 27
+    with pytest.raises(ApiError, match="failed to allocate a serviceIP: range is full"):
+        create(cluster, "too-many")
+
+
 def test_a_full_range_of_node_ports(still: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "_PORTS", range(30000, 30090))
     left = die_in_the_middle(still, service("ghost", type="NodePort"))["ports"][0]["nodePort"]
@@ -70,6 +91,15 @@ def test_a_full_range_of_node_ports(still: TestCluster, monkeypatch: pytest.Monk
     assert still.client.get("ipaddresses", create(still, "plain")["clusterIP"]), "it has taken no address"
     still.clock.advance(GRACE + 1)  # type: ignore[attr-defined]
     assert create(still, "more", type="NodePort")["ports"][0]["nodePort"] == left
+
+
+def test_more_ports_than_there_are(still: TestCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one Service takes is not free for its next port, though nobody knows of the Service yet."""
+    monkeypatch.setattr(services, "_PORTS", range(30000, 30090))
+    ports = [{"name": f"p{i}", "port": i + 1} for i in range(91)]
+    with pytest.raises(ApiError, match="failed to allocate a nodePort: range is full"):
+        create(still, "greedy", type="NodePort", ports=ports)
+    create(still, "modest", type="NodePort", ports=ports[:90])
 
 
 @pytest.mark.parametrize("wanted", [{"clusterIP": "10.96.0.20"}, {"type": "NodePort", "ports": [{"port": 80, "nodePort": 30005}]}])  # fmt: skip

@@ -10,7 +10,9 @@ import pexpect
 import pytest
 
 from minikctl.cluster import layout
+from minikctl.cluster.commands.cluster.reset import remove
 from tests.support.daemon import Daemon, processes_below
+from tests.support.ordinary_user import as_ordinary_user
 from tests.support.waiting import eventually
 
 
@@ -96,6 +98,45 @@ def test_reset_without_asking_and_a_new_cluster_in_the_same_place(daemon: Daemon
     assert done.out == f"The cluster in {daemon.root} is ready: 1 simulated node ready\n"
 
 
+def test_reset_deletes_images_and_the_nodes_own_folders(daemon: Daemon) -> None:
+    assert daemon.run("cluster", "kubeconfig").code == 0
+    assert daemon.run("image", "add", "me/app", "--command", "/bin/true").code == 0
+    (daemon.root / "nodes" / "node-1" / "manifests").mkdir(parents=True)
+    assert daemon.run("cluster", "reset", "--yes").code == 0
+    assert list(daemon.root.iterdir()) == []
+
+
+def test_reset_deletes_what_containers_closed(daemon: Daemon) -> None:
+    """As an overlay does with its work folder; root passes over it."""
+    assert daemon.run("cluster", "kubeconfig").code == 0
+    closed = daemon.root / "pods" / "uid" / "work" / "work"
+    (closed / "deeper").mkdir(parents=True)
+    (closed / "link").symlink_to("/etc")
+    closed.chmod(0)
+    closed.parent.chmod(0o500)
+
+    def check() -> None:
+        remove(daemon.root)
+        assert {p.name for p in daemon.root.iterdir()} <= {"run"}
+
+    as_ordinary_user(daemon.root, check)
+
+
+def test_images_before_there_is_a_cluster(daemon: Daemon) -> None:
+    assert daemon.run("image", "add", "me/app", "--command", "/bin/true").code == 0
+    (daemon.root / "cluster.json").unlink(missing_ok=True)
+    assert daemon.run("cluster", "kubeconfig").code == 0
+
+
+def test_stop_does_not_need_the_settings(daemon: Daemon) -> None:
+    daemon.start("--simulated")
+    (daemon.root / "cluster.json").write_text("{")
+    assert daemon.run("cluster", "stop").out == f"The cluster in {daemon.root} has stopped\n"
+    assert processes_below(daemon.root) == []
+    again = daemon.run("cluster", "stop")
+    assert again.code == 1 and "cluster.json: not valid JSON" in again.err
+
+
 @pytest.mark.parametrize(
     ("argv", "error"),
     [
@@ -117,3 +158,16 @@ def test_a_start_that_fails_says_why(daemon: Daemon) -> None:
     assert done.code == 1
     assert done.err.startswith("error: the cluster did not start:\n") and "registry" in done.err
     eventually(lambda: processes_below(daemon.root) == [])
+
+
+NO_ARGUMENTS = ["start", "stop", "restart", "reset", "status", "list", "kubeconfig", "export", "node presets"]
+NO_ARGUMENTS += ["snapshot list", "addons list"]
+
+
+@pytest.mark.parametrize("command", NO_ARGUMENTS)
+def test_a_word_too_many_does_nothing(daemon: Daemon, command: str) -> None:
+    """`cluster stop node-1` is meant for one node, and must not end them all."""
+    done = daemon.run("cluster", *command.split(), "node-1")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("error: unknown argument 'node-1'\n")
+    assert not (daemon.root / "cluster.json").exists()

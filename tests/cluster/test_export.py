@@ -16,6 +16,7 @@ from minikctl.api.portable import is_somebodys, portable
 from minikctl.cli import run
 from minikctl.client import state_dir
 from minikctl.client.local import LocalClient
+from minikctl.controllers.metrics_registration import READERS
 from minikctl.kubectl.command import Environment
 from tests.support.cluster import Result, TestCluster
 from tests.support.populated import OBJECTS, populate
@@ -150,6 +151,8 @@ OWNED = {"metadata": {"name": "x", "ownerReferences": [{"controller": True, "uid
         ("ns", {"metadata": {"name": "default"}}, False),
         ("services", {"metadata": {"name": "kubernetes", "namespace": "default"}}, False),
         ("clusterroles", {"metadata": {"name": "view", "labels": {"kubernetes.io/bootstrapping": "rbac-defaults"}}}, False),
+        ("clusterroles", READERS, False),
+        ("clusterroles", {"metadata": {"name": "readers"}}, True),
         ("pv", {"metadata": {"name": "x", "annotations": {"pv.kubernetes.io/provisioned-by": "y"}}}, False),
         ("nodes", {"metadata": {"name": "x"}}, False),
     ],

@@ -14,7 +14,8 @@ import pytest
 from minikctl.api.meta import Obj
 from minikctl.cluster import addons
 from minikctl.cluster.gitops import health, render
-from minikctl.cluster.gitops.controller import APPLICATIONS, ApplicationController
+from minikctl.cluster.gitops.application import APPLICATIONS
+from minikctl.cluster.gitops.controller import ApplicationController
 from minikctl.cluster.gitops.operation import retry_delay
 from minikctl.cluster.gitops.repository import Repositories, SourceError
 from minikctl.controllers.deployment import CONTROLLER as DeploymentController

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from minikctl.cli import run
+from minikctl.cluster.images import Listed, means, some_tags
 from minikctl.cluster.progress import EVERY, Progress
 from minikctl.kubectl.command import Environment
 from tests.runtime.oci import archives
@@ -47,7 +48,7 @@ def test_the_life_of_an_image(image: Commands) -> None:
     (found, _) = json.loads(image("ls", "-o", "json").out)["images"]
     assert found["name"] == "docker.io/library/web:1" and found["source"] == "load" and found["size"] > 10_000
     assert image("ls", "-q").out == found["id"][7:19] + "\n"
-    assert image("ls", "-o", "yaml", "web:1").out.startswith("images:\n- digest: sha256:")
+    assert image("ls", "-o", "yaml", "web").out.startswith("images:\n- digest: sha256:")
     assert image("save", "-o", "out.tar", found["id"][7:19]).code == 0
     assert image("rm", "web:1").out == "Untagged: web:1\n"
     assert image("rm", found["id"][7:15]).out == f"Untagged: quay.io/me/web:2\nDeleted: {found['id']}\n"
@@ -56,6 +57,8 @@ def test_the_life_of_an_image(image: Commands) -> None:
 
 def test_the_emulated_ones_are_shown(image: Commands) -> None:
     assert "nginx" in image("ls", "--all", "-o", "name").out
+    table = image("ls", "--all", "nginx", "agnhost").out.splitlines()
+    assert [line.split() for line in table[1:]] == [["nginx", "latest,", "…", "-", "-", "-", "emulated"]]
 
 
 def test_build_and_add(image: Commands) -> None:
@@ -163,3 +166,43 @@ def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first, second) == ("web:1: 0B of 2MB in 1 parts", "web:1: 1.5MB of 2MB in 2 parts")
     assert end.strip() == ""
     assert pipe.getvalue() == silent.getvalue() == ""
+
+
+ONE = "docker.io/library/web:1"
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "fits"),
+    [
+        ("web", ONE, True),
+        ("web:1", ONE, True),
+        ("web:2", ONE, False),
+        ("docker.io/library/web", ONE, True),
+        ("other/web", ONE, False),
+        ("localhost:5000/web", "localhost:5000/web@sha256:" + "1" * 64, True),
+        ("localhost:5000/web@sha256:" + "1" * 64, "localhost:5000/web@sha256:" + "1" * 64, True),
+        ("localhost:5000/web:1", "localhost:5000/web@sha256:" + "1" * 64, False),
+    ],
+)
+def test_which_image_is_meant(word: str, name: str, fits: bool) -> None:
+    assert means(word, Listed(name, "sha256:abcdef", "sha256:" + "1" * 64, 1, "load")) is fits
+
+
+def test_an_emulated_image_is_meant_by_its_tags() -> None:
+    one = Listed("docker.io/library/nginx:(?:latest|1[.]2[0-9])(?:-alpine)?", "", "", 1, "emulated")
+    assert [means(w, one) for w in ("nginx", "nginx:1.25", "nginx:9", "httpd")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "shown"),
+    [
+        (r"1\.0|2\.0|latest", "latest, 1.0, 2.0"),
+        (r"(?:latest|1(?:\.[0-9])?)(?:-alpine)?", "latest, …"),
+        (r"latest|edge|3|3\.[0-9]", "latest, edge, 3, …"),
+        (r"1\.[0-9]", "1.0, …"),
+        (r"a|b|c|d|e", "a, b, c, d, …"),
+        (r"latest", "latest"),
+    ],
+)
+def test_tags_for_people(pattern: str, shown: str) -> None:
+    assert some_tags(pattern) == shown

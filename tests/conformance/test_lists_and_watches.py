@@ -86,5 +86,9 @@ def test_a_collection_of_events_is_deleted(api: Api, ns: str) -> None:
         api.post(path, {**event, "reportingController": "test-controller", "reportingInstance": "test-node"})
     selected = {"labelSelector": "testevent-set=true"}
     assert len(api.items(path, **selected)) == 3
+    for field, found in [("reportingController=test-controller", 3), ("regarding.name=other", 0), ("reason=Test", 3)]:
+        assert len(api.items(path, fieldSelector=field)) == found
+    assert len(api.items(f"/api/v1/namespaces/{ns}/events", fieldSelector="source=test-controller")) == 3
+    api.get(path, fieldSelector="involvedObject.name=p", code=400)
     api.delete(path, **selected)
     eventually(lambda: api.items(path, **selected) == [])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minikctl.api.meta import Obj, find_condition
-from minikctl.controllers.available_condition import AvailableConditionController, behind, with_verdict
+from minikctl.api.meta import Obj, find_condition, timestamp
+from minikctl.controllers.available_condition import AvailableConditionController, behind, retry_after, with_verdict
 from tests.controllers.conftest import MakePlane
 from tests.support import adapter
 from tests.support.control_plane import ControlPlane
@@ -48,6 +49,14 @@ def test_when_it_changed() -> None:
     other = with_verdict(first, ("False", "MissingEndpoints", "y"), "2") or []
     assert other[0]["lastTransitionTime"] == "1"
     assert (with_verdict(other, ("True", "Passed", ""), "3") or [])[0]["lastTransitionTime"] == "3"
+
+
+@pytest.mark.parametrize(("silent", "wait"), [(0, 1.0), (4, 4.0), (100, 30.0), (-5, 1.0)])
+def test_who_falls_silent_is_asked_again_soon(silent: int, wait: float) -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    conditions = with_verdict([], ("False", "FailedDiscoveryCheck", ""), timestamp(since)) or []
+    assert retry_after(conditions, since + timedelta(seconds=silent)) == wait
+    assert retry_after([], since) == 1.0
 
 
 def available(plane: ControlPlane, name: str = f"v1.{GROUP}") -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from minikctl.api.meta import Obj, condition, find_condition, name
 from minikctl.client import DeleteOptions
-from minikctl.controllers.pod_gc import PodGarbageCollector, failed
+from minikctl.controllers.pod_gc import OUT_OF_SERVICE, PodGarbageCollector, failed, too_many
 from tests.controllers.conftest import MakePlane
 from tests.controllers.objects import NOW, pod, template
 from tests.support.control_plane import ControlPlane
@@ -127,5 +127,62 @@ def test_a_pod_of_a_lost_node_says_why_it_failed() -> None:
 
 
 def test_a_pod_without_a_node_was_disrupted_by_nobody() -> None:
-    status = failed(pod("web", node="", phase="Pending"), NOW.isoformat())
+    status = failed(pod("web", node="", phase="Pending"), NOW.isoformat(), orphaned=False)
     assert status["phase"] == "Failed" and condition({"status": status}, "DisruptionTarget") is None
+
+
+def ended(number: int, phase: str = "Succeeded", reason: str = "", day: int = 1) -> Obj:
+    made = pod(f"p{number}", phase=phase)
+    created = {**made["metadata"], "creationTimestamp": f"2026-01-{day:02}T00:00:00Z"}
+    return {**made, "metadata": created, "status": {"phase": phase, **({"reason": reason} if reason else {})}}
+
+
+@pytest.mark.parametrize(
+    ("found", "most", "gone"),
+    [
+        ([ended(1), ended(2)], 2, []),
+        ([ended(1), ended(2), ended(3)], 2, ["p1"]),
+        ([ended(1, day=3), ended(2, day=2), ended(3, day=1)], 1, ["p3", "p2"]),
+        ([ended(1), ended(2, "Failed", "Evicted", day=9), ended(3)], 2, ["p2"]),
+        ([ended(1), ended(2, "Failed", "Evicted", day=9), ended(3)], 1, ["p2", "p1"]),
+        ([ended(1), ended(2, "Running"), ended(3, "Pending"), ended(4, "Failed")], 1, ["p1"]),
+    ],
+)
+def test_the_oldest_of_too_many_that_have_ended_go(found: list[Obj], most: int, gone: list[str]) -> None:
+    assert [name(p) for p in too_many(found, most)] == gone
+
+
+def test_pods_that_have_ended_are_counted(plane_of: MakePlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PodGarbageCollector, "most_ended", 2)
+    plane = plane_of(PodGarbageCollector)
+    plane.kubelet, client = None, plane.cluster.client
+
+    def left_after(seconds: float) -> list[str]:
+        plane.settle(seconds)
+        return sorted(name(p) for p in client.list("pods", "default")["items"])
+
+    for number in range(4):
+        made = client.create("pods", {"metadata": {"name": f"p{number}"}, "spec": template()["spec"]}, "default")
+        if number < 3:
+            client.update("pods", {**made, "status": {"phase": "Succeeded"}}, subresource="status")
+    assert left_after(10) == ["p0", "p1", "p2", "p3"]
+    assert left_after(20) == ["p1", "p2", "p3"]
+    plane.assert_at_rest()
+
+
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("tainted", [True, False])
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_node_out_of_service(plane_of: MakePlane, ready: bool, tainted: bool, deleted: bool) -> None:
+    """Source: concept "Nodes", non-graceful node shutdown: its terminating pods are removed by force."""
+    plane = plane_of(PodGarbageCollector)
+    plane.kubelet, client = None, plane.cluster.client
+    make(plane, Case("", "", deleted=deleted))
+    node = client.get("nodes", "node-1")
+    status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+    client.update("nodes", {**node, "status": status}, subresource="status")
+    if tainted:
+        client.patch("nodes", "node-1", {"spec": {"taints": [{"key": OUT_OF_SERVICE, "effect": "NoExecute"}]}})
+    plane.settle(5)
+    assert left(plane) == (GONE if deleted and tainted and not ready else KEPT)
+    plane.assert_at_rest()

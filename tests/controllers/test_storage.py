@@ -16,7 +16,7 @@ from minikctl.controllers.garbage_collector import CONTROLLER as GarbageCollecto
 from minikctl.controllers.persistent_volume import PersistentVolumeController
 from minikctl.controllers.pv_protection import PVProtectionController
 from minikctl.controllers.pvc_protection import PVCProtectionController
-from minikctl.controllers.volume_provisioner import VolumeProvisioner
+from minikctl.controllers.volume_provisioner import VolumeProvisioner, is_resizing, resized, resizing
 from tests.controllers.claims import claim, mounting, storage_class, volume
 from tests.controllers.conftest import MakePlane
 from tests.support.control_plane import ControlPlane
@@ -110,12 +110,28 @@ def test_a_claim_grows_when_its_class_allows_it(plane: ControlPlane) -> None:
     more = {"spec": {"resources": {"requests": {"storage": "3Gi"}}}}
     plane.cluster.client.patch(PVC, "data", more, "default")
     plane.settle()
-    assert plane.cluster.client.get(PVC, "data", "default")["status"]["capacity"] == {"storage": "3Gi"}
+    status = plane.cluster.client.get(PVC, "data", "default")["status"]
+    assert status["capacity"] == status["allocatedResources"] == {"storage": "3Gi"}
+    assert "conditions" not in status and "allocatedResourceStatuses" not in status
     assert made_for(plane)["spec"]["capacity"] == {"storage": "3Gi"}
-    assert {"Resizing", "VolumeResizeSuccessful"} <= set(said(plane))
+    assert {"ExternalExpanding", "Resizing", "VolumeResizeSuccessful"} <= set(said(plane))
     with pytest.raises(ApiError, match=r"field can not be less than status.capacity"):
         plane.cluster.client.patch(PVC, "data", {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}, "default")
     plane.assert_at_rest()
+
+
+def test_what_a_claim_says_while_it_grows() -> None:
+    other = {"type": "Other", "status": "True"}
+    before = {"phase": "Bound", "capacity": {"storage": "1Gi"}, "conditions": [other]}
+    during = resizing(before, "3Gi", "2026-01-01T00:00:00Z")
+    assert [c["type"] for c in during["conditions"]] == ["Other", "Resizing"] and during["capacity"] == before[
+        "capacity"
+    ]
+    assert during["allocatedResourceStatuses"] == {"storage": "ControllerResizeInProgress"}
+    assert is_resizing({"status": during}, "3Gi") and not is_resizing({"status": during}, "4Gi")
+    assert not is_resizing({"status": before}, "3Gi")
+    after = {"phase": "Bound", "conditions": [other], "capacity": {"storage": "3Gi"}}
+    assert resized(during, "3Gi") == {**after, "allocatedResources": {"storage": "3Gi"}}
 
 
 def test_a_claim_does_not_grow_otherwise(plane: ControlPlane) -> None:

@@ -42,6 +42,8 @@ def test_exercises(daemon: Daemon, tmp_path: Path, book: str) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}\n{daemon.logs()[-3000:]}"
+    if done.stdout.startswith("There is no sandbox"):
+        pytest.skip(done.stdout.strip())
     assert done.stdout.endswith("All exercises done.\n")
     assert done.stdout.count("\n$ minikctl ") >= LEAST[book]
 

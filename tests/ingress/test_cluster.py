@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import signal
@@ -165,8 +166,7 @@ def test_tls(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_browser_shows_the_page(site: Site, tmp_path: Path) -> None:
-    browser = next((b for b in BROWSERS if shutil.which(b)), None)
-    if browser is None:
+    if not browser():
         pytest.skip("no Chromium is installed")
     site.daemon.run("create", "configmap", "page", "--from-literal=index.html=<title>Shop</title><p id=p></p><script>fetch('/', {credentials: 'include'}).then(r => document.getElementById('p').textContent = 'answered ' + r.status + ' ' + document.cookie)</script>")  # fmt: skip
     container = {
@@ -183,21 +183,33 @@ def test_a_browser_shows_the_page(site: Site, tmp_path: Path) -> None:
     notes = {"nginx.ingress.kubernetes.io/affinity": "cookie"}
     site.create(rules("page", "page.example.com", "page", annotations=notes))
     eventually(lambda: "Shop" in site.get("/", "page.example.com"))
-    port = site.port()
+    shown = browsed(f"http://page.example.com:{site.port()}/", tmp_path)
+    assert "<title>Shop</title>" in shown
+    assert "answered 200" in shown
+
+
+def browser() -> str:
+    """The program; "" where none is installed."""
+    return next((b for b in BROWSERS if shutil.which(b)), "")
+
+
+def browsed(url: str, folder: Path) -> str:
+    """The page as a browser of this user has it when its scripts have run; names below example.com are 127.0.0.1."""
     command = [
-        browser,
+        browser(),
         "--no-sandbox",
         "--disable-gpu",
         "--headless",
-        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--user-data-dir={folder / 'profile'}",
         "--host-resolver-rules=MAP *.example.com 127.0.0.1",
         "--virtual-time-budget=5000",
         "--dump-dom",
-        f"http://page.example.com:{port}/",
+        url,
     ]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-    assert "<title>Shop</title>" in shown.stdout, shown.stderr[-2000:]
-    assert "answered 200" in shown.stdout
+    home = {**os.environ, "HOME": str(folder)}
+    shown = subprocess.run(command, env=home, capture_output=True, text=True, timeout=90, check=False)
+    assert shown.stdout, shown.stderr[-2000:]
+    return shown.stdout
 
 
 def test_a_rolling_update_fails_no_request(site: Site) -> None:
@@ -373,4 +385,7 @@ def _serves(runtime: str, folder: Path) -> None:
                 return False
 
         eventually(reached)
+        if runtime == "sandbox" and browser():
+            shown = browsed(f"http://{HOST}:{port}/", folder)
+            assert any(name in shown for name in names), "a page for this user's browser, too"
         update_under_load(cluster.client, port, FEW)

@@ -197,10 +197,11 @@ def test_no_cluster_is_made_or_started(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_scripts_are_current(shell: str, cluster: TestCluster) -> None:
-    """`for s in bash zsh fish; do minikctl completion $s > completions/minikctl.$s; done` brings them up to date."""
-    assert (ROOT / "completions" / f"minikctl.{shell}").read_text("utf-8") == cluster.cli("completion", shell).out
+    """`minikctl completion SHELL > completions/minikctl.SHELL` (powershell: .ps1) brings them up to date."""
+    name = f"minikctl.{'ps1' if shell == 'powershell' else shell}"
+    assert (ROOT / "completions" / name).read_text("utf-8") == cluster.cli("completion", shell).out
 
 
 @pytest.mark.parametrize(

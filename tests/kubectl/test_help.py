@@ -8,6 +8,7 @@ import pytest
 
 from minikctl.api.errors import ApiError, field_invalid, field_required, invalid, not_found
 from minikctl.kubectl import dispatch, errors
+from minikctl.kubectl.command import OWN, as_typed
 from minikctl.kubectl.flags import BOOL, DURATION, INT, LIST, STRING, Option
 from minikctl.kubectl.help import command_help, options_text, root_help
 from minikctl.util.errors import Aggregate, UsageError
@@ -33,7 +34,7 @@ def every_command() -> list[tuple[str, dispatch.Found]]:
 @pytest.mark.parametrize(("path", "found"), [pytest.param(p, f, id=p) for p, f in every_command()])
 def test_every_command_explains_itself(path: str, found: dispatch.Found) -> None:
     text = command_help(found)
-    assert f"Usage:\n  {path}" in text
+    assert f"Usage:\n  {as_typed(path)}" in text
     assert "[options]" in text
     assert text.endswith("(applies to all commands).\n")
     for option in found.command.options:
@@ -254,3 +255,13 @@ def test_help_fits_the_terminal() -> None:
     text = _wrapped("Options:\n    --name='':\n\t" + "many words " * 30 + "\n\n  kubectl x\n", 80)
     assert max(len(line.expandtabs(8)) for line in text.split("\n")) <= 80
     assert text.startswith("Options:\n    --name='':\n\tmany words ") and text.endswith("\n\n  kubectl x\n")
+
+
+def test_own_commands_are_called_by_their_own_name(cluster: TestCluster) -> None:
+    """Everything else is kubectl's, to the letter."""
+    assert set(dispatch.words("minikctl.cluster.commands")) <= OWN
+    assert "kubectl" not in cluster.cli("cluster", "node", "--help").out
+    assert cluster.cli("trace", "--help").out.count("  minikctl trace (URL | SERVICE[:PORT])") == 1
+    assert cluster.cli("cluster", "stop", "x").err.endswith("See 'minikctl cluster stop -h' for help and examples\n")
+    assert cluster.cli("image", "ls", "--nosuch").err.endswith("See 'minikctl image ls --help' for usage.\n")
+    assert "  kubectl get" in cluster.cli("get", "--help").out

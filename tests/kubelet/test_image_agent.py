@@ -123,15 +123,25 @@ def test_image_volumes(node: Running) -> None:
     node.wait(lambda _: ("FailedMount", failed) in node.events("none"), name="none")
 
 
+def test_an_image_volume_that_cannot_be_pulled(node: Running) -> None:
+    """The containers that are to have it say so, as if it were their own image."""
+    loaded(node, "busy:1")
+    volumes = [{"name": "f", "image": {"reference": "127.0.0.1:9/files:1"}}]
+    mounts = [{"name": "f", "mountPath": "/all"}]
+    node.create(image="busy:1", command=["sleep", "600"], volumeMounts=mounts, spec={"volumes": volumes})
+    pod = node.wait(lambda p: waiting(p, "ErrImagePull") or waiting(p, "ImagePullBackOff"))
+    assert 'failed to pull and unpack image "127.0.0.1:9/files:1"' in first(pod)["state"]["waiting"]["message"]
+    assert "FailedMount" not in dict(node.events())
+
+
 def test_a_registry_that_is_not_there(node: Running) -> None:
     node.create(image="127.0.0.1:9/x:1")
-    pod = node.wait(lambda p: waiting(p, "RegistryUnavailable"))
+    pod = node.wait(lambda p: waiting(p, "ErrImagePull"))
     message = first(pod)["state"]["waiting"]["message"]
-    assert message.startswith(
-        "image pull failed for 127.0.0.1:9/x:1 because the registry is unavailable: failed to pull"
-    )
+    assert message.startswith('failed to pull and unpack image "127.0.0.1:9/x:1": failed to resolve reference')
+    assert message.endswith("dial tcp 127.0.0.1:9: connect: connection refused")
     node.wait(lambda p: waiting(p, "ImagePullBackOff"))
-    assert ("Failed", "Error: RegistryUnavailable") in node.events()
+    assert ("Failed", "Error: ErrImagePull") in node.events()
 
 
 def test_plain_processes_cannot_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,4 +95,7 @@ def test_back_off():
 )
 def test_refused(image, policy, reason, event):
     error, said = ensure(ImageManager(Registry(), FakeClock()), image, policy)
-    assert error.reason == reason and said[0][:2] == ("Warning", event) and said[0][2] == error.message
+    assert error.reason == reason and said == [
+        ("Warning", event, error.message),
+        ("Warning", "Failed", f"Error: {reason}"),
+    ]

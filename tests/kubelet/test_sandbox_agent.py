@@ -69,6 +69,17 @@ def test_a_pod_waits_for_its_config_map(node: Running) -> None:
     node.said("set")
 
 
+def test_a_target_that_cannot_be_shared_is_told(node: Running) -> None:
+    """Here is no cluster network, whose pods could share their processes."""
+    node.create()
+    pod = node.ready()
+    wanted = {"name": "debug", "image": "busybox", "targetContainerName": first(pod)["name"], "command": shell("ps")}
+    change = {"spec": {"ephemeralContainers": [wanted]}}
+    node.client.patch("pods", "web", change, "default", patch_type="strategic", subresource="ephemeralcontainers")
+    text = "It does not see the processes of container app: without a cluster network containers share none"
+    node.wait(lambda _: ("TargetIgnored", text) in node.events())
+
+
 def test_run_as(node: Running) -> None:
     node.create("user", command=shell("id -u; sleep 600"), securityContext={"runAsUser": 1234})
     node.ready("user")

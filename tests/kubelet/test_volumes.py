@@ -249,6 +249,32 @@ def test_a_local_volume_must_be_there_and_be_the_node_s(pod: Pod, tmp_path: Path
     assert why_not(pod, own).endswith('volume "pv" : no matching NodeSelectorTerms')
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
+def test_fs_group_of_a_claim(pod: Pod, tmp_path: Path) -> None:
+    outside, disk = tmp_path / "outside", tmp_path / "disk"
+    (disk / "sub").mkdir(parents=True)
+    outside.write_text("")
+    (disk / "sub/file").write_text("")
+    (disk / "link").symlink_to(outside)
+    for path, mode in ((disk, 0o700), (disk / "sub", 0o700), (disk / "sub/file", 0o600), (outside, 0o600)):
+        path.chmod(mode)
+    terms = [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]
+    own = bind(pod, local={"path": str(disk)}, nodeAffinity={"required": {"nodeSelectorTerms": terms}})
+    pod.set_up(own, securityContext={"fsGroup": 1234})
+    assert [mode_of(disk / p) for p in (".", "sub", "sub/file")] == [0o2770, 0o2770, 0o660]
+    assert {(disk / p).lstat().st_gid for p in (".", "sub", "sub/file", "link")} == {1234}
+    assert (outside.stat().st_gid, mode_of(outside)) == (os.getgid(), 0o600)
+    os.chown(disk / "sub/file", -1, 5)
+    pod.set_up(own, securityContext={"fsGroup": 1234})
+    assert (disk / "sub/file").stat().st_gid == 5, "done once a pod"
+    pod.folder = tmp_path / "next"
+    pod.set_up(own, securityContext={"fsGroup": 1234, "fsGroupChangePolicy": "OnRootMismatch"})
+    assert (disk / "sub/file").stat().st_gid == 5
+    pod.folder = tmp_path / "other"
+    pod.set_up(own, securityContext={"fsGroup": 4321, "fsGroupChangePolicy": "OnRootMismatch"})
+    assert (disk / "sub/file").stat().st_gid == 4321
+
+
 CANNOT = [
     ({"nfs": {"server": "s", "path": "/"}}, "volumes of type nfs cannot be mounted by minikctl"),
     ({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "h"}}, "driver name ebs.csi.aws.com not found"),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from minikctl.proxy.fronts import Fronts, inside_fronts
 from minikctl.proxy.nftables import Nftables
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, Key, Node, Target
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.network.pod import Pod

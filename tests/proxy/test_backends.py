@@ -69,6 +69,16 @@ def test_addresses_that_lead_nowhere_refuse(service: Served) -> None:
     assert lab.refused("b", IP, 80) and lab.refused("", IP, 80)
 
 
+def test_an_address_of_others_is_not_taken_from_their_services(service: Served) -> None:
+    """An external address that is a pod's, of a Service without endpoints."""
+    lab = service.lab
+    end = lab.serve("a", 8080)
+    thief = Target(("Service", "default", "thief", ""), "tcp", ((OTHER, 8080),), ((end.ip, end.port),))
+    service.apply(target(end), thief)
+    assert lab.all_who("b", IP, 80, 5) == {"a"} == lab.all_who("", IP, 80, 5)
+    assert lab.refused("b", OTHER, 8080)
+
+
 def test_node_ports_are_open_at_every_node(service: Served) -> None:
     lab = service.lab
     service.apply(target(lab.serve("a", 8080), node_port=30080))

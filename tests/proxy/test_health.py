@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 
 from minikctl.proxy.health import Health, HealthPorts, healths
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import Endpoint, Node, Target
 from tests.support.waiting import eventually
 

@@ -115,6 +115,22 @@ def test_its_end_is_noticed(side: HostSide, tmp_path: Path) -> None:
     os.close(fd)
 
 
+def test_a_host_that_is_gone_is_told_apart(tmp_path: Path) -> None:
+    """A port that cannot be had is a matter of its Service; this is not, and ends in no traceback."""
+    (tmp_path / "run").mkdir()
+    gone = HostSide.of(tmp_path)
+    with pytest.raises(host.HostGone, match="has ended: No such file or directory"):
+        gone.keep([])
+    with host._serve_at(tmp_path / "run" / host.SOCKET) as listener:
+        with gone._connect():
+            listener.accept()[0].close()
+        threading.Thread(target=lambda: [listener.accept()[0].close() for _ in range(2)], daemon=True).start()
+        with pytest.raises(host.HostGone, match="has ended"):
+            gone.listen("tcp", "127.0.0.1", 1)
+    with pytest.raises(host.HostGone, match="has ended: Connection refused"):
+        gone.new_socket("udp")
+
+
 def test_it_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     late = HostSide.of(tmp_path)

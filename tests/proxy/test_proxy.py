@@ -11,6 +11,7 @@ import pytest
 
 from minikctl.proxy import proxy as proxy_module
 from minikctl.proxy.fronts import Front
+from minikctl.proxy.host import HostGone
 from minikctl.proxy.process import is_pod
 from minikctl.proxy.proxy import Proxy
 from minikctl.proxy.rules import BackendFailure, Key, Node, Target
@@ -36,11 +37,16 @@ class FakeBackend:
 
 class FakeFronts:
     failing = False
+    gone = 0
+    """How often the host's side is not there."""
 
     def __init__(self) -> None:
         self.wanted: set[tuple[str, str, int]] = set()
 
     def apply(self, wanted: Iterable[Front], targets: Mapping[Key, Target], nodes: Mapping[str, Node]) -> None:
+        if self.gone:
+            self.gone -= 1
+            raise HostGone("it has ended")
         self.wanted = {(f.kind, f.address, f.port) for f in wanted}
 
     def forget_others(self) -> None:
@@ -52,6 +58,8 @@ class FakeRoutes:
 
     def keep(self, local: Iterable[str], passing: Iterable[str]) -> None:
         self.local, self.passing = set(local), set(passing)
+        for ip in self.local | self.passing:
+            ipaddress.IPv4Address(ip)  # as the real ones do
 
 
 class Made:
@@ -117,6 +125,33 @@ def test_a_failure_of_the_backend_is_tried_again(made: Made, monkeypatch: pytest
     made.backend.failures = 1
     made.service("web", "10.244.1.1")
     eventually(lambda: "web" in made.backend.targets)
+
+
+def test_odd_addresses_stop_nobody_else(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    """What the API server takes, and leads nowhere here."""
+    made.service("odd-1", "10.244.1.1", externalIPs=["2001:db8::5", "255.255.255.255"])
+    made.service("odd-2", "10.244.1.2", type="LoadBalancer", loadBalancerClass="example.com/x")
+    odd = [{"ip": "2001:db8::6"}, {"ip": "0.0.0.0"}, {"hostname": "x.example.com"}]
+    status = {"status": {"loadBalancer": {"ingress": odd}}}
+    made.client.patch("services", "odd-2", status, "default", subresource="status")
+    six = {"metadata": {"name": "six", "labels": {"kubernetes.io/service-name": "odd-1"}}, "addressType": "IPv6"}
+    made.client.create(
+        "endpointslices", {**six, "ports": [{"port": 8080}], "endpoints": [{"addresses": ["2001:db8::7"]}]}, "default"
+    )
+    made.service("web", "10.244.1.3")
+    eventually(lambda: made.backend is not None and "web" in made.backend.targets)
+    assert not any(r.exc_info for r in caplog.records)
+
+
+def test_a_host_that_is_gone_is_a_line_in_the_log(
+    made: Made, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(proxy_module, "RETRY_SECONDS", 0.01)
+    made.fronts.gone = 2
+    made.service("web", "10.244.1.2", type="NodePort")
+    eventually(lambda: "web" in made.backend.targets if made.backend else False)
+    assert [r.getMessage() for r in caplog.records if r.name == "proxy"] == ["it has ended"] * 2
+    assert not any(r.exc_info for r in caplog.records)
 
 
 def test_without_a_backend_the_relay_serves_all(cluster: TestCluster) -> None:

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from minikctl.proxy import relay as relaying
 from minikctl.proxy.balancer import CLUSTER, HOST, INSIDE, Balancer
-from minikctl.proxy.relay import Relay
+from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import Endpoint, Node, Target
 from tests.support.waiting import eventually
 
@@ -78,7 +79,7 @@ def open_front(relay: Relay, kind: str = HOST, **target: object) -> tuple[str, i
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     done = threading.Event()
-    relay.call(lambda: relay.set_front("front", listener, balancer, kind))
+    relay.call(lambda: relay.add_front("front", relaying.front(relay, listener, balancer, kind)))
     relay.call(done.set)
     assert done.wait(5)
     address: tuple[str, int] = listener.getsockname()

@@ -231,3 +231,23 @@ def test_even_addresses_that_should_be_unique_belong_to_one() -> None:
         ("b", "127.0.0.1", 30080),
         ("b", "10.96.0.7", 80),
     }
+
+
+def test_addresses_of_the_other_family_lead_nowhere() -> None:
+    (target,) = targets_of(service("a", externalIPs=["2001:db8::5", "198.51.100.1"]), [], NODES)
+    assert target.fronts == (("198.51.100.1", 80),)
+    (target,) = targets_of(service("a", clusterIP="2001:db8::6"), [], NODES)
+    assert target.cluster_fronts == ()
+
+
+def test_nobody_takes_the_cluster_ip_of_another() -> None:
+    """By an external address or a load balancer's status, which anybody may write."""
+    thief = service("a", externalIPs=["10.96.0.9"], clusterIP="10.96.0.1", type="LoadBalancer")
+    thief["status"] = {"loadBalancer": {"ingress": [{"ip": "10.96.0.9"}, {"ip": "203.0.113.1"}]}}
+    victim = targets_of(service("b", clusterIP="10.96.0.9"), [], NODES)
+    found = together([*targets_of(thief, [], NODES), *victim])
+    assert {k[2]: (t.cluster_fronts, t.fronts) for k, t in found.targets.items()} == {
+        "a": ((("10.96.0.1", 80),), (("203.0.113.1", 80),)),
+        "b": ((("10.96.0.9", 80),), ()),
+    }
+    assert [(c.loser[2], c.address, c.winner[2]) for c in found.clashes] == [("a", "10.96.0.9", "b")]

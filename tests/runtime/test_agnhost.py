@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import socket
 import ssl
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime import images
 from minikctl.runtime.interface import Mount
 from tests.runtime.conftest import Node, until
 from tests.runtime.test_images import get, listening
@@ -164,6 +166,40 @@ def test_porter_and_connect(node: Node) -> None:
     assert out(node, "connect", f"{ip}:8085", "--timeout=2s") == (0, [])
     assert out(node, "connect", "--timeout", "2s", f"{ip}:1", attempt=1) == (1, ["REFUSED"])
     assert out(node, "connect", "127.0.0.1", attempt=2)[1][0].startswith("UNKNOWN: ")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ('<a href="/elsewhere">link</a>', "text/html; charset=utf-8"),
+        (" <!-- a page -->", "text/html; charset=utf-8"),
+        ("<abbr>", "text/plain; charset=utf-8"),
+        ("<a", "text/plain; charset=utf-8"),
+    ],
+)
+def test_what_looks_like_a_page_is_one(node: Node, value: str, kind: str) -> None:
+    _, ip = start(node, 8085, "porter", env=(("SERVE_PORT_8085", value),))
+    status, headers, body = get(f"http://{ip}:8085/")
+    assert (status, headers["Content-Type"], body) == (200, kind, value)
+
+
+def test_porter_has_a_certificate(node: Node) -> None:
+    _, ip = start(node, 8443, "porter", "--json-response", env=(("SERVE_TLS_PORT_8443", "secret"),))
+    assert post(f"https://{ip}:8443/x", {}) == {"Method": "POST", "Body": "secret"}
+
+
+def test_who_does_not_speak_http_is_told_at_once(node: Node) -> None:
+    """`echo hello | nc` waits for an answer, and ends no line with a carriage return."""
+    _, ip = start(node, 8080, "netexec", "--http-port=8080", "--udp-port=-1")
+    for said, answered in (
+        (b"hello\n", b"HTTP/1.1 400 Bad Request"),
+        (b"GET /hostname HTTP/1.0\n\n", b"HTTP/1.1 200 OK"),
+    ):
+        with socket.create_connection((ip, 8080)) as raw:
+            raw.settimeout(10)
+            raw.sendall(said)
+            text = b"".join(iter(lambda: raw.recv(1000), b""))
+            assert text.startswith(answered) and text.endswith((b"\r\n\r\n400 Bad Request", b"\r\n\r\nweb"))
 
 
 def test_port_forward_tester(node: Node) -> None:
@@ -423,3 +459,23 @@ def test_nettest_alone(node: Node) -> None:
 def test_inclusterclient_needs_a_service_account(node: Node) -> None:
     code, lines = out(node, "inclusterclient")
     assert code == 1 and "unable to load in-cluster configuration" in lines[-1]
+
+
+def test_tokens_are_checked_as_openid_connect_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from minikctl.apiserver.auth import tokens
+
+    folder = Path(images.__file__).parent
+    for path in (folder, folder / "agnhost", folder / "agnhost" / "commands"):
+        monkeypatch.syspath_prepend(str(path))
+    module = importlib.import_module("test_service_account_issuer_discovery")
+    claims = {"iss": "https://issuer", "aud": ["me"], "exp": 100}
+    token, keys = tokens.sign(tmp_path, claims), [tokens.public_jwk(tmp_path)]
+    module.verify(token, claims, "me", keys, 99)
+    for audience, known, now, words in (
+        ("you", keys, 99, "expected audience"),
+        ("me", keys, 101, "expired"),
+        ("me", [], 99, "failed to verify signature"),
+        ("me", [{**keys[0], "n": keys[0]["n"][:-4] + "AAAA"}], 99, "failed to verify signature"),
+    ):
+        with pytest.raises(module.Refused, match=words):
+            module.verify(token, claims, audience, known, now)

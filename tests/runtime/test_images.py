@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import urllib.error
 import urllib.request
@@ -159,6 +160,7 @@ def test_registered_programs(tmp_path):
 )
 def test_versions_of_nginx(tag, want):
     assert version(tag) == want
+    assert images.find(parse(f"nginx:{tag}")).env["NGINX_VERSION"] == want
 
 
 # ---------------------------------------------------------------------- servers
@@ -249,6 +251,21 @@ def test_httpd(serve):
     status, headers, body = get(url + "/")
     assert status == 200 and "It works!" in body and headers["Server"].startswith("Apache/2.4.")
     assert get(url + "/no")[0] == 404
+
+
+def test_the_page_of_httpd_is_a_file_that_can_be_taken_away(node, serve):
+    container, url = serve("httpd:2.4", port=80)
+    page = "/usr/local/apache2/htdocs/index.html"
+    assert get(url + "/index.html")[0] == 200
+    assert node.runtime.exec_sync(container, ["sh", "-c", f"mv ${{MINIKCTL_ROOT%/}}{page} elsewhere"], 5).exit_code == 0
+    assert get(url + "/index.html")[0] == 404
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the host has no bash")
+@pytest.mark.parametrize("image", ["busybox", "alpine", "registry.k8s.io/e2e-test-images/busybox:1.36.1-1"])
+def test_the_shell_knows_what_busybox_knows(node, image):
+    container = node.run("sh", "-c", "[[ -r /dev/null ]] && echo -e 'a\\tb'", image=image)
+    assert node.ended(container).exit_code == 0 and node.log(container)[-1].endswith("a\tb")
 
 
 def test_hpa_example(serve):

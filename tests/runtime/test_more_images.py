@@ -137,3 +137,11 @@ def test_fluent_bit_reads_its_configuration(node: Node, tmp_path: Path) -> None:
 def test_curl(node: Node, words: tuple[str, ...], shown: str) -> None:
     container = node.run(image="curlimages/curl", args=words)
     assert node.ended(container).exit_code == 0 and node.log(container)[0].startswith(shown)
+
+
+@pytest.mark.parametrize("name", ["nautilus", "kitten"])
+def test_the_update_demo_names_its_picture(node: Node, name: str) -> None:
+    node.run(image=f"registry.k8s.io/e2e-test-images/{name}:1.7", args=("--port", "8099"))
+    ip = node.sandbox.ip
+    until(lambda: listening(ip, 8099), "it listens")
+    assert json.loads(get(f"http://{ip}:8099/data.json")[2]) == {"image": f"{name}.jpg"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,7 +93,15 @@ def test_what_a_container_sees(node: Node) -> None:
     assert said(node, "cat /etc/shadow | cut -d: -f1,2 | head -1; ls /etc/ssh", name="secrets")[0] == "root:*"
     names = {line.partition("=")[0] for line in said(node, "env", name="env")}
     address = set() if node.runtime._network else {"POD_IP"}  # type: ignore[attr-defined]
-    assert names == {"PATH", "HOME", "HOSTNAME", "PWD"} | address
+    assert names - {"SHLVL", "_"} == {"PATH", "HOME", "HOSTNAME", "PWD"} | address
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the host has no bash")
+def test_the_shell_knows_what_busybox_knows(node: Node) -> None:
+    assert said(node, "[[ -r /dev/null ]] && echo -e 'a\\tb'; readlink /proc/$$/exe | xargs basename") == [
+        "a\tb",
+        "bash",
+    ]
 
 
 @pytest.mark.parametrize("place", ["/work/here", "/usr/local/new", "/etc/app"])
@@ -187,6 +196,20 @@ def test_exec_has_the_variables_of_the_container_alone(node: Node, tty: bool) ->
     while (part := session.read()) is not None:
         out += part[1]
     assert b"PATH=" in out and b"PWD=" not in out  # a folder of the host's
+
+
+def test_more_variables_than_bubblewrap_takes_arguments(node: Node) -> None:
+    """As in a namespace of a thousand Services."""
+    many = [(f"S{i}_SERVICE_HOST", "10.96.0.1") for i in range(4000)]
+    special = [("PATH", "/usr/bin:/bin:/mine"), ("LD_LIBRARY_PATH", "/nowhere"), ("PWD", "/mine"), ("ENV", "/mine")]
+    script = "env | grep -c _SERVICE_HOST=; env | grep -v _SERVICE_HOST= | cut -d= -f1 | sort | tr '\\n' ' '; echo; echo $PATH"
+    few = node.run("sh", "-c", script, image="busybox", env=tuple(special), name="few")
+    assert node.ended(few).exit_code == 0
+    container = node.run("sh", "-c", script, image="busybox", env=(*many, *special), name="many")
+    assert node.ended(container).exit_code == 0
+    lines = [line.split(" ", 2)[2] for line in node.log(container)]
+    assert lines[0] == "4000" and lines[2] == "/usr/bin:/bin:/mine"
+    assert lines[1:] == [line.split(" ", 2)[2] for line in node.log(few)][1:], "and nothing of ours"
 
 
 def test_a_terminal(node: Node) -> None:

@@ -136,11 +136,18 @@ def test_who_may_not_have_others_removed() -> None:
     assert nominated is None and said.reasons == ("preemption: not eligible due to preemptionPolicy=Never.",)
     going = placed("x")
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    removed = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
+    going["status"] = {"phase": "Running", "conditions": [removed]}
     waits = pod("urgent", priority=9, requests={"cpu": "1"})
     waits.nominated = "a"
     nominated, said = default_preemption.post_filter(setting([going, placed("y")]), waits, statuses)
     assert nominated is None
     assert said.reasons == ("preemption: not eligible due to a terminating pod on the nominated node.",)
+    # What ends for other reasons, or on a node that has become impossible, does not hold it up.
+    hopeless = {"a": Status(preemption.NO_VICTIMS.code, ("tainted",))}
+    assert default_preemption.post_filter(setting([going, placed("y")]), waits, hopeless)[0] == ""
+    going["status"] = {"phase": "Running"}
+    assert default_preemption.post_filter(setting([going, placed("y")]), waits, statuses)[0] == "a"
 
 
 def test_what_is_said_when_nothing_helps() -> None:

@@ -34,5 +34,5 @@ def examples(count: int) -> settings:
         database=None,
         suppress_health_check=list(HealthCheck),
         print_blob=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minikctl.api.meta import Obj, annotations_of, condition_is, is_deleting, name, uid
@@ -15,7 +15,7 @@ from minikctl.controllers.job.spec import INDEX, TRACKING
 from minikctl.controllers.pod_gc import PodGarbageCollector
 from minikctl.controllers.ttl_after_finished import TTLAfterFinishedController
 from tests.simulation.strategies import deeds, examples
-from tests.simulation.world import NAMESPACE, Act, World
+from tests.simulation.world import NAMESPACE, Act, Deed, World
 
 JOBS = "jobs.batch"
 WITHOUT = ("relabel a pod", "make a stray pod")
@@ -43,9 +43,22 @@ class Ledger:
             if pod_state.phase(pod) == "Failed" or is_deleting(pod):
                 self.lost.add(uid(pod))
 
+    def adopt(self, world: World, pod_name: str) -> None:
+        """A pod that somebody took from the Job and that has ended counts once more when the Job takes it back."""
+        pod = next((p for p in world.list("pods") if name(p) == pod_name), None)
+        if pod is None or pod["metadata"].get("ownerReferences"):
+            return
+        again = f"{uid(pod)} taken back at {pod['metadata']['resourceVersion']}"
+        if pod_state.phase(pod) == "Succeeded":
+            self.succeeded.add(again)
+        if pod_state.phase(pod) == "Failed":
+            self.lost.add(again)
+
     def check(self, world: World, controller: str, verb: str, args: tuple[Any, ...], more: dict[str, Any]) -> None:
         """Before each write of a Job's status."""
         self.look(world)
+        if controller == "job-controller" and verb == "patch" and "ownerReferences" in args[2]["metadata"]:
+            self.adopt(world, args[1])
         if controller != "job-controller" or verb != "update" or more.get("subresource") != "status":
             return
         status = args[1]["status"]
@@ -89,7 +102,12 @@ SHAPES: list[Obj] = [
 ]  # fmt: skip
 
 
+TAKEN_BACK = [Deed("turn", 0, 0), Deed("turn", 0, 0), Deed("a pod fails", 0, 0), Deed("turn", 0, 0),
+              Deed("orphan a pod", 0, 0), Deed("controllers restart", 0, 0)]  # fmt: skip
+
+
 @examples(20)
+@example(SHAPES[0], 0, "TerminatingOrFailed", TAKEN_BACK)
 @given(
     st.sampled_from(SHAPES),
     st.sampled_from([0, 2, 1000]),

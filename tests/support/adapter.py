@@ -29,8 +29,8 @@ class Adapter:
 
 
 @contextmanager
-def serving(folder: Path, answer: Answer) -> Iterator[Adapter]:
-    """Its certificate is for adapter.monitoring.svc."""
+def serving(folder: Path, answer: Answer, *, clients: str = "") -> Iterator[Adapter]:
+    """Its certificate is for adapter.monitoring.svc. clients: PEM of the authority that clients must be of."""
     bundle, chain = _certificates(folder, ("adapter.monitoring.svc",))
     made = Adapter(0, bundle)
 
@@ -52,6 +52,9 @@ def serving(folder: Path, answer: Answer) -> Iterator[Adapter]:
     listener = _Listener(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
+    if clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=clients)
     listener.socket = context.wrap_socket(listener.socket, server_side=True, do_handshake_on_connect=False)
     made.port = listener.server_port
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -18,6 +18,15 @@ _CORE_NAMES = {
     "deprecatedCount": "count",
     "reportingController": "reportingComponent",
 }
+_FIELDS = {
+    "reason": "reason",
+    "type": "type",
+    "reportingController": "reportingComponent",
+    **{
+        f"regarding.{part}": f"involvedObject.{part}"
+        for part in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+    },
+}
 _NEW_NAMES = {old: new for new, old in _CORE_NAMES.items()}
 
 
@@ -49,5 +58,5 @@ KIND = Kind(
     allow_create_on_update=True,
     columns=core.COLUMNS,
     row=row,
-    conversion=Conversion(core.KIND, to_core, from_core),
+    conversion=Conversion(core.KIND, to_core, from_core, _FIELDS),
 )

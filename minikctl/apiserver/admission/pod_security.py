@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikctl.api.errors import internal
+from minikctl.api.errors import not_found
 from minikctl.api.meta import Obj, labels_of
 from minikctl.apiserver.admission import Cluster, Plugin
 from minikctl.apiserver.request import Attributes
@@ -32,7 +32,7 @@ def validate(a: Attributes, api: Cluster) -> None:
         return
     namespace = api.read("namespaces", "", a.namespace)
     if namespace is None:
-        raise internal(f'failed to lookup namespace "{a.namespace}"')
+        raise not_found("namespaces", "", a.namespace)  # 500 in Kubernetes, whose cache may be behind; ours is not
     if not _has_levels(namespace):
         if a.kind.resource != "pods":
             return

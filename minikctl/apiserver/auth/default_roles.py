@@ -281,6 +281,9 @@ def cluster_roles() -> list[Obj]:
     return roles
 
 
+AUTHENTICATION_READER = "extension-apiserver-authentication-reader"
+
+
 def cluster_role_bindings() -> list[Obj]:
     """All default ClusterRoleBindings, each called as its role."""
     bindings = []
@@ -293,6 +296,15 @@ def cluster_role_bindings() -> list[Obj]:
             binding["subjects"] = [_subject(*text.split("/", 1)) for text in subjects.split()]
         bindings.append(binding)
     return bindings
+
+
+def authentication_reader() -> Obj:
+    """The Role in kube-system for API servers behind this one: how these see who is asking."""
+    reads = {"verbs": ["get", "list", "watch"], "apiGroups": [""], "resources": ["configmaps"]}
+    return {
+        "metadata": {**_metadata(AUTHENTICATION_READER), "namespace": "kube-system"},
+        "rules": [{**reads, "resourceNames": ["extension-apiserver-authentication"]}],
+    }
 
 
 def _subject(kind: str, name: str) -> Obj:

@@ -1,5 +1,8 @@
 """The cluster's certificate authority, `<state>/pki/ca.crt` and `ca.key`, and the certificates that it signs.
 
+Beside it, an authority of one certificate only, `front-proxy-ca.crt`: by it API servers behind this one see that it is
+this one that tells them who is asking.
+
 Guarantees: of several processes that make the authority at once, one wins and all use the same; a certificate on disk
 always belongs to the key beside it; private keys are readable by their owner only. Names and usages are those of
 kubeadm. Source: Kubernetes concept "PKI certificates and requirements".
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = "pki"
 CA_CERTIFICATE, CA_KEY = "ca.crt", "ca.key"
 SERVER_CERTIFICATE, SERVER_KEY = "apiserver.crt", "apiserver.key"
+FRONT_PROXY = "front-proxy-ca", "front-proxy-client"
+"""The authority and its one certificate: stems of files and common names."""
 CA_NAME = "kubernetes"
 ADMIN, MASTERS = "kubernetes-admin", "system:masters"
 CA_TIME, CERTIFICATE_TIME = timedelta(days=3650), timedelta(days=365)
@@ -98,16 +103,20 @@ class Authority:
 
 def authority(state_dir: str | Path) -> Authority:
     """The cluster's CA, made when there is none. Raises OSError, ValueError for files that are no key or certificate."""
+    return _authority(state_dir, CA_CERTIFICATE, CA_KEY, CA_NAME)
+
+
+def _authority(state_dir: str | Path, certificate_file: str, key_file: str, name: str) -> Authority:
     from cryptography import x509
 
     folder = private_folder(Path(state_dir) / FOLDER)
-    key = _key(folder / CA_KEY)
-    path = folder / CA_CERTIFICATE
+    key = _key(folder / key_file)
+    path = folder / certificate_file
     if not path.exists():
-        _place_first(path, _pem(_self_signed(key)))
+        _place_first(path, _pem(_self_signed(key, name)))
     certificate = x509.load_pem_x509_certificate(path.read_bytes())
     if certificate.public_key() != key.public_key():
-        raise ValueError(f"{path} does not belong to {CA_KEY} beside it")
+        raise ValueError(f"{path} does not belong to {key_file} beside it")
     return Authority(certificate, key)
 
 
@@ -119,12 +128,12 @@ def ca_pem(state_dir: str | Path) -> bytes:
         return b""
 
 
-def _self_signed(key: EllipticCurvePrivateKey) -> x509.Certificate:
+def _self_signed(key: EllipticCurvePrivateKey, common_name: str) -> x509.Certificate:
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 
     now = datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CA_NAME)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = _builder(name, name, key.public_key(), now - BACKDATED, now + CA_TIME)
     usage = dict.fromkeys(
         (
@@ -142,7 +151,7 @@ def _self_signed(key: EllipticCurvePrivateKey) -> x509.Certificate:
         builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(signs, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(CA_NAME)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(common_name)]), critical=False)
         .sign(key, _hash())
     )
 
@@ -170,6 +179,39 @@ def server_certificate(state_dir: str | Path) -> tuple[Path, Path]:
     return certificate, key_path
 
 
+def front_proxy_certificate(state_dir: str | Path) -> tuple[Path, Path]:
+    """The files of the certificate and key that the API server shows to those behind it; made or renewed when needed."""
+    stem, name = FRONT_PROXY
+    certificate, key_path = front_proxy_files(state_dir)
+    ca = _authority(state_dir, f"{stem}.crt", f"{stem}.key", stem)
+    key = _key(key_path)
+    if not certificate.exists() or not lasts(certificate.read_bytes(), ca.pem):
+        now = datetime.now(UTC)
+        pem = ca.sign(
+            subject(name),
+            key.public_key(),
+            usages=("digital signature", "key encipherment", "client auth"),
+            not_before=now - BACKDATED,
+            not_after=now + CERTIFICATE_TIME,
+        )
+        atomic_write(certificate, pem)
+    return certificate, key_path
+
+
+def front_proxy_files(state_dir: str | Path) -> tuple[Path, Path]:
+    """Where the same files are, without a look at them."""
+    folder = Path(state_dir) / FOLDER
+    return folder / f"{FRONT_PROXY[1]}.crt", folder / f"{FRONT_PROXY[1]}.key"
+
+
+def front_proxy_ca_pem(state_dir: str | Path) -> bytes:
+    """What API servers behind this one trust; empty while there is none yet."""
+    try:
+        return (Path(state_dir) / FOLDER / f"{FRONT_PROXY[0]}.crt").read_bytes()
+    except OSError:
+        return b""
+
+
 def server_files(state_dir: str | Path) -> tuple[Path, Path]:
     """Where the same files are, without a look at them."""
     folder = Path(state_dir) / FOLDER
@@ -178,7 +220,8 @@ def server_files(state_dir: str | Path) -> tuple[Path, Path]:
 
 def complete(state_dir: str | Path) -> bool:
     """Whether everything that the API server needs is there."""
-    return all((Path(state_dir) / FOLDER / f).exists() for f in (CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY))
+    wanted = (CA_CERTIFICATE, SERVER_CERTIFICATE, SERVER_KEY, *(f"{stem}.crt" for stem in FRONT_PROXY))
+    return all((Path(state_dir) / FOLDER / f).exists() for f in wanted)
 
 
 def client_pair(

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 from minikctl.api.errors import ApiError, method_not_allowed, no_such_resource
 from minikctl.api.kind import Kind
-from minikctl.api.meta import Obj
 from minikctl.apiserver.cache import WatchCache
 from minikctl.apiserver.http import discovery, negotiation, routing
+from minikctl.apiserver.http.aggregator import Aggregator
 from minikctl.apiserver.http.messages import (
     Disconnected,
     Request,
@@ -67,6 +67,7 @@ class Application:
         self.address = address
         self.resources = Resources(api, cache)
         self.metrics = Metrics(cache)
+        self.aggregator = Aggregator(api)
         self._streams: set[asyncio.Future[None]] = set()
 
     def end_streams(self) -> None:
@@ -178,48 +179,57 @@ class Application:
         if path == "/":
             return json_response(request, {"paths": self._paths()})
         if path.startswith("/openapi/"):
-            from minikctl.apiserver.http import openapi
-
-            return openapi.serve(self.api, request, path)
+            return await self._openapi(request, path)
         if path in ISSUER_PATHS:
             from minikctl.apiserver.http import issuer
 
             return issuer.serve(self.api, request, path, self.address)
         try:
-            return self._discovery(request, path)
+            return await self._discovery(request, path)
         except ApiError as e:
             parts = path.strip("/").split("/")
             if e.code != 404 or parts[0] != "apis" or len(parts) != 3:
                 raise
             return await self._aggregated(request, parts[1], parts[2])
 
-    def _discovery(self, request: Request, path: str) -> Response:
+    async def _openapi(self, request: Request, path: str) -> Response:
+        from minikctl.apiserver.http import openapi
+
+        try:
+            return await openapi.serve(self.api, request, path, self.aggregator)
+        except ApiError as e:
+            parts = path.strip("/").split("/")
+            if e.code != 404 or parts[1:3] != ["v3", "apis"] or len(parts) != 5:
+                raise
+            return await self._aggregated(request, parts[3], parts[4])
+
+    async def _discovery(self, request: Request, path: str) -> Response:
         kinds = self.api.resources.all()
         parts = path.strip("/").split("/")
         if parts in (["api"], ["apis"]):
             core = parts == ["api"]
             if negotiation.wants_aggregated(request.headers.get("accept", "")):
-                response = json_response(request, discovery.aggregated(kinds, core=core))
+                found = discovery.aggregated(kinds, core=core)
+                if not core:
+                    found["items"] = await self.aggregator.discovery(found["items"])
+                response = json_response(request, found)
                 response.media_type = DISCOVERY_V2
                 return response
             body = discovery.api_versions(self.address) if core else discovery.api_groups(kinds)
+            if not core:
+                body["groups"] = self.aggregator.groups(body["groups"])
             return json_response(request, body)
         document = None
         if parts[0] == "api" and len(parts) == 2:
             document = discovery.resource_list(kinds, "", parts[1])
         elif parts[0] == "apis" and len(parts) == 2:
-            document = discovery.group_document(kinds, parts[1]) or self._served_elsewhere(parts[1])
+            document = self.aggregator.group(parts[1], discovery.group_document(kinds, parts[1]))
         elif parts[0] == "apis" and len(parts) == 3:
             document = discovery.resource_list(kinds, parts[1], parts[2])
         if document is None:
             raise no_such_resource()
         negotiation.accept(request.headers.get("accept", ""), shapes=False)
         return json_response(request, document)
-
-    def _served_elsewhere(self, group: str) -> Obj | None:
-        from minikctl.apiserver.http.streaming import aggregation
-
-        return aggregation.group_document(self.api, group)
 
     def _paths(self) -> list[str]:
         groups = {(k.group, k.version) for k in self.api.resources.all()}

@@ -57,7 +57,10 @@ class Wanted:
 
 
 class Lister:
-    """Answers lists from the watch cache; remembers snapshots for those who read in pages."""
+    """Answers lists from the watch cache; remembers snapshots for those who read in pages.
+
+    A continue token says when its first page was made: after five minutes it is too old, as after a compaction.
+    """
 
     def __init__(self, cache: WatchCache):
         self._cache = cache
@@ -98,16 +101,15 @@ class Lister:
         rv: int,
         limit: int,
         start: str = "",
-        *,
-        counted: bool = True,
+        since: int = 0,
     ) -> Page:
         metadata: Obj = {"resourceVersion": str(rv)}
         rest = [i for i in items if i[0] > start] if start else items
         if not limit or len(rest) <= limit:
             return Page(rest, metadata)
         self._remember(self._name(selection, rv), items)
-        metadata["continue"] = _token(rv, rest[limit - 1][0])
-        if counted and not selection.labels and not selection.fields:
+        metadata["continue"] = _token(rv, rest[limit - 1][0], since or int(time.time()))
+        if not selection.labels and not selection.fields:
             metadata["remainingItemCount"] = len(rest) - limit
         return Page(rest[:limit], metadata)
 
@@ -119,30 +121,32 @@ class Lister:
             self._snapshots.popitem(last=False)
 
     def _continued(self, selection: Selection, wanted: Wanted) -> Page:
-        rv, start = _parse_token(wanted.token)
-        if rv < 0:  # the client accepted an inconsistent rest
-            items, now, _ = self._cache.list(selection)
-            return self._cut(selection, items, now, wanted.limit, start)
-        snapshot = self._snapshots.get(self._name(selection, rv))
-        if snapshot is not None:
-            return self._cut(selection, snapshot[1], rv, wanted.limit, start)
+        rv, start, since = _parse_token(wanted.token)
         items, now, changed = self._cache.list(selection)
-        if changed <= rv:
-            return self._cut(selection, items, rv, wanted.limit, start)
+        if rv < 0:  # the client accepted an inconsistent rest
+            return self._cut(selection, items, now, wanted.limit, start)
+        if time.time() - since <= SNAPSHOT_SECONDS:
+            snapshot = self._snapshots.get(self._name(selection, rv))
+            if snapshot is not None:
+                return self._cut(selection, snapshot[1], rv, wanted.limit, start, since)
+            if changed <= rv:
+                return self._cut(selection, items, rv, wanted.limit, start, since)
         error = gone(EXPIRED)
-        error.metadata = {"continue": _token(-1, start)}
+        error.metadata = {"continue": _token(-1, start, int(time.time()))}
         raise error
 
 
-def _token(rv: int, start: str) -> str:
-    return base64.urlsafe_b64encode(compact({"v": "meta.k8s.io/v1", "rv": rv, "start": start})).decode().rstrip("=")
+def _token(rv: int, start: str, since: int) -> str:
+    """`since`: when the first page was made, seconds since 1970."""
+    token = {"v": "meta.k8s.io/v1", "rv": rv, "start": start, "since": since}
+    return base64.urlsafe_b64encode(compact(token)).decode().rstrip("=")
 
 
-def _parse_token(text: str) -> tuple[int, str]:
+def _parse_token(text: str) -> tuple[int, str, int]:
     try:
         data = loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if data["v"] != "meta.k8s.io/v1":
             raise ValueError
-        return int(data["rv"]), str(data["start"])
+        return int(data["rv"]), str(data["start"]), int(data.get("since", 0))
     except (JSONError, KeyError, TypeError, ValueError):
         raise bad_request("continue key is not valid: invalid continue token") from None

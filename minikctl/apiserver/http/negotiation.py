@@ -34,15 +34,15 @@ def _weight(text: str) -> float:
         return 0.0
 
 
-def accept(header: str, *, shapes: bool = True) -> Form:
-    """The best form that the client takes and we have. Raises ApiError 406."""
+def accept(header: str, *, shapes: bool = True, tables: bool = True) -> Form:
+    """The best form that the client takes and we have. `tables`: whether there are any of it. Raises ApiError 406."""
     offers = []
     for i, part in enumerate(header.split(",") if header else ["*/*"]):
         kind, parameters = parse_media_type(part)
         offers.append((-_weight(parameters.get("q", "1")), i, kind, parameters))
     for weight, _, kind, parameters in sorted(offers, key=lambda o: o[:2]):
         shape = parameters.get("as", "")
-        if weight == 0 or shape not in _AS or (shape and not shapes):
+        if weight == 0 or shape not in _AS or (shape and not shapes) or (shape == "Table" and not tables):
             continue
         if shape and (parameters.get("g"), parameters.get("v")) not in (
             ("meta.k8s.io", "v1"),

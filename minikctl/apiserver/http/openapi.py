@@ -8,18 +8,23 @@ from functools import lru_cache
 from minikctl.api.errors import no_such_resource
 from minikctl.api.openapi import protobuf
 from minikctl.apiserver import openapi
+from minikctl.apiserver.http.aggregator import Aggregator
 from minikctl.apiserver.http.messages import Request, Response
 from minikctl.apiserver.http.negotiation import JSON
 from minikctl.apiserver.server import APIServer
 
 
-def serve(api: APIServer, request: Request, path: str) -> Response:
+async def serve(api: APIServer, request: Request, path: str, aggregator: Aggregator) -> Response:
     """Raises ApiError NotFound."""
     parts = path.strip("/").split("/")
     if len(parts) > 2 and parts[1] == "v2":
         raise no_such_resource()
     as_protobuf = parts[1:] == ["v2"] and protobuf.ACCEPTED in request.headers.get("accept", "")
     data = openapi.document(api.resources.all(), f"{path}/{openapi.PROTOBUF}" if as_protobuf else path)
+    if parts[1:] == ["v3"]:
+        data = await aggregator.openapi_v3(data)
+    elif parts[1:] == ["v2"]:
+        data = await aggregator.openapi_v2(data, as_protobuf=as_protobuf)
     etag = f'"{_digest(data)}"'
     if request.headers.get("if-none-match") == etag:
         return Response(304, headers={"ETag": etag})

@@ -13,7 +13,7 @@ from minikctl.api import protobuf
 from minikctl.api.errors import ApiError, bad_request, method_not_supported
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj
-from minikctl.api.repeated import repeated_fields
+from minikctl.api.repeated import repeated_fields, repeated_in_yaml
 from minikctl.apiserver import admission, patching
 from minikctl.apiserver import table as tables
 from minikctl.apiserver.cache import Item, WatchCache
@@ -113,7 +113,8 @@ class Resources:
     # ------------------------------------------------------------------ writing
 
     async def _write(self, request: Request, target: Target, kind: Kind) -> Response:
-        form = negotiation.accept(request.headers.get("accept", ""))
+        is_kept = kind.verbs != ("create",)  # reviews are answers only, and have no rows
+        form = negotiation.accept(request.headers.get("accept", ""), tables=is_kept)
         data = await request.body()
         obj = _body(request, data)
         ctx = _with_repeated(request.context(), data)
@@ -146,7 +147,11 @@ class Resources:
             raise method_not_supported(kind.plural, kind.group, "patch")
         data = await request.body()
         patch: Any = _yaml(data) if patch_type == patching.APPLY else data
-        ctx = _with_repeated(request.context(), data)
+        ctx = request.context()
+        if patch_type == patching.APPLY:
+            _check_keys(ctx, data)
+        else:
+            ctx = _with_repeated(ctx, data)
         if request.flag("force") and patch_type != patching.APPLY:
             raise ApiError(
                 422,
@@ -270,7 +275,20 @@ def _with_repeated(ctx: Context, data: bytes) -> Context:
     if ctx.field_validation == "Ignore" or not data.startswith(b"{"):
         return ctx
     found = repeated_fields(data)
-    return ctx.with_(repeated=tuple(found)) if found else ctx
+    return ctx.with_(repeated=found) if found else ctx
+
+
+def _check_keys(ctx: Context, data: bytes) -> None:
+    """An apply patch with a key twice. Raises ApiError BadRequest where the client wants to be told so."""
+    if ctx.field_validation == "Ignore" or (data.startswith(b"{") and not repeated_fields(data)):
+        return
+    found = repeated_in_yaml(data)
+    if not found:
+        return
+    text = f"error converting YAML to JSON: {found}"
+    if ctx.field_validation == "Strict":
+        raise bad_request(f"error strict decoding YAML: {text}")
+    ctx.warn(text)
 
 
 def _body(request: Request, data: bytes) -> Any:

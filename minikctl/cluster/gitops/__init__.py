@@ -9,7 +9,12 @@ An addon: `minikctl cluster addons enable gitops` makes the definitions, the nam
     health.py       how a resource is, by kind
     compare.py      what is wanted against what is there; who an object belongs to
     operation.py    one synchronisation: phases, waves, hooks, pruning
-    controller.py   the Application's reconcile loop: compare, decide, synchronise, tell
+    application.py  what an Application may ask for
+    desired.py      the objects that it asks for, at which commit
+    automation.py   when its policy begins an operation by itself
+    progress.py     an operation under way, and its history
+    status.py       its status
+    controller.py   its reconcile loop: compare, decide, synchronise, tell
     process.py      the process
 
 Sources: Argo CD's documentation (declarative setup, sync options, sync waves, resource hooks, resource health,

@@ -8,7 +8,7 @@ from typing import Any
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj
 from minikctl.client import Client
-from minikctl.cluster.gitops.controller import APPLICATIONS
+from minikctl.cluster.gitops.application import APPLICATIONS
 from minikctl.cluster.gitops.operation import RUNNING, SUCCEEDED
 from minikctl.kubectl.command import Invocation
 from minikctl.util.errors import UsageError

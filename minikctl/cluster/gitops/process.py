@@ -8,7 +8,7 @@ from pathlib import Path
 from minikctl.client.informer import InformerFactory
 from minikctl.client.local import LocalClient
 from minikctl.client.state_dir import Cluster
-from minikctl.cluster.gitops import controller
+from minikctl.cluster.gitops import application, controller
 from minikctl.controllers.base import Context
 from minikctl.util.signals import StopSignal
 
@@ -20,7 +20,7 @@ def run(state_dir: Path, cluster: Cluster) -> None:
     """Serve the Applications of a cluster until SIGTERM."""
     stop = StopSignal()
     client = LocalClient.open(str(state_dir), actor=ACTOR, fsync=cluster.fsync, create=False)
-    while client.kind(controller.APPLICATIONS) is None:  # somebody has deleted the definition
+    while client.kind(application.APPLICATIONS) is None:  # somebody has deleted the definition
         if stop.wait_for(1.0):
             return
     informers = InformerFactory(client)

@@ -286,7 +286,7 @@ class ClientConnection(asyncio.Protocol):
         self.current = None
         if close:
             self.waiting.clear()
-            if exchange.received_whole or self.tunnel is not None:
+            if exchange.content.received or self.tunnel is not None:
                 self.transport.close()
             else:
                 self._linger()

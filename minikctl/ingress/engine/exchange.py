@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from minikctl.ingress.deciding import decide
 from minikctl.ingress.engine import heads, mirror
 from minikctl.ingress.engine.heads import Header
+from minikctl.ingress.engine.request_body import RequestBody
 from minikctl.ingress.engine.upstream import IDLE_SECONDS, UpstreamConnection
 from minikctl.ingress.matching import find, site_of
 from minikctl.ingress.model import NO_CHANGE, Answer, Backend, Endpoint, Facts, Forward
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from minikctl.ingress.engine.client import ClientConnection
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
-HELD = 65536
-"""Bytes of a body that are kept: for an endpoint that is not connected yet, and for another attempt."""
-MIRRORED = 1 << 20
 ROUNDS, PAUSE = 3, 0.1
 """How often all endpoints are tried, and seconds between: those that are no more are gone from the list by then."""
 FRESH = 1.0
@@ -50,17 +48,13 @@ class Exchange:
         self.connection, self.engine, self.facts = connection, connection.engine, facts
         self.method, self.headers, self.named, self.http10 = facts.method, headers, named, http10
         self.keep_alive, self.upgrade, self.line = keep_alive, upgrade, line
-        self.chunked = chunked
-        self.received_whole = self.sent_whole = False
+        self.content = RequestBody(chunked)
         self.started = self.finished = False
         self.forward: Forward | None = None
         self.upstream: UpstreamConnection | None = None
         self.endpoint: Endpoint | None = None
         self.tried: list[Endpoint] = []
         self.rounds = 1
-        self.held: list[bytes] | None = []
-        self.copied: list[bytes] | None = None
-        self.held_size = self.body_size = 0
         self.out: list[bytes] = []
         self.reframed = False
         self.status = self.sent = 0
@@ -85,12 +79,12 @@ class Exchange:
             return
         self.forward = done
         if done.mirrors and self.method != "CONNECT":
-            self.copied = []
+            self.content.copy()
         if done.request_timeout:
             self._timer = self.engine.loop.call_later(done.request_timeout, self._late)
         if b"100-continue" in self.facts.headers.get("expect", "").lower().encode() and not self.http10:
             self.connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if done.body_limit and self.body_size > done.body_limit:
+        if done.body_limit and self.content.size > done.body_limit:
             self.answer(Answer(413))
             return
         self._mirror_if_whole()
@@ -150,7 +144,7 @@ class Exchange:
         self._waiting = None
         self.upstream, upstream.exchange = upstream, self
         self.heard = self.engine.upstreams.now()
-        length = None if self.chunked else (self.facts.length or 0)
+        length = None if self.content.chunked else (self.facts.length or 0)
         head = heads.request_head(
             self.facts,
             forward.target,
@@ -162,66 +156,42 @@ class Exchange:
             length,
             self.upgrade,
         )
-        parts = [head, *(self._framed(b) for b in self.held or ())]
-        if self.held_size > HELD:
-            self.held = None
-        if self.received_whole:
-            self._end_sent(parts)
-        upstream.transport.write(b"".join(parts) if len(parts) > 1 else head)
+        parts = self.content.begin()
+        upstream.transport.write(b"".join([head, *parts]) if parts else head)
         self.connection.resume_reading()
-
-    def _framed(self, data: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(data), data) if self.chunked else data
-
-    def _end_sent(self, parts: list[bytes]) -> None:
-        self.sent_whole = True
-        if self.chunked:
-            parts.append(b"0\r\n\r\n")
 
     # ------------------------------------------------------------------ the request's body
 
     def body(self, data: bytes) -> None:
-        self.body_size += len(data)
         if self.finished:
+            self.content.size += len(data)
             return
+        self.content.add(data, self.upstream is not None)
         forward = self.forward
-        if forward is not None and forward.body_limit and self.body_size > forward.body_limit:
+        if forward is not None and forward.body_limit and self.content.size > forward.body_limit:
             if self.started:
                 self.connection.abort()
             else:
                 self.answer(Answer(413))
             return
-        if self.copied is not None:
-            self.copied.append(data)
-            if self.body_size > MIRRORED:
-                self.copied = None
-        if self.held is not None:
-            self.held_size += len(data)
-            if self.held_size <= HELD or self.upstream is None:
-                self.held.append(data)
-            else:
-                self.held = None
         if self.upstream is not None:
-            self.upstream.transport.write(self._framed(data))
-        elif self.held_size > HELD:
+            self.upstream.transport.write(self.content.framed(data))
+        elif self.content.is_full:
             self.connection.pause_reading()
 
     def body_end(self) -> None:
-        self.received_whole = True
+        self.content.received = True
         if self.finished:
             return
-        if self.upstream is not None and not self.sent_whole:
-            parts: list[bytes] = []
-            self._end_sent(parts)
-            if parts:
-                self.upstream.transport.write(parts[0])
+        if self.upstream is not None and not self.content.sent and (end := self.content.end()):
+            self.upstream.transport.write(end)
         if self.forward is not None:
             self._mirror_if_whole()
 
     def _mirror_if_whole(self) -> None:
-        if self.copied is None or not self.received_whole or self.forward is None:
+        body = self.content.mirrored()
+        if body is None or self.forward is None:
             return
-        body, self.copied = b"".join(self.copied), None
         for backend in self.forward.mirrors:
             head = heads.request_head(
                 self.facts,
@@ -331,8 +301,7 @@ class Exchange:
         endpoint = self.endpoint
         assert endpoint is not None
         self.engine.log.info("%s:%s: %s (%s)", endpoint.address, endpoint.port, why, self.line)
-        if self.method in IDEMPOTENT and self.held is not None and len(self.tried) < 8:
-            self.sent_whole = False
+        if self.method in IDEMPOTENT and self.content.is_at_hand and len(self.tried) < 8:
             self.status = 502
             if not reused:  # one that was kept open may have been closed for its age: no fault of the endpoint's
                 self.engine.upstreams.failed(endpoint)
@@ -351,7 +320,7 @@ class Exchange:
         forward = self.forward
         if forward is None or self.upstream is None or not forward.read_timeout or self.finished:
             return
-        if not self.received_whole and not self.upstream.tunnel:
+        if not self.content.received and not self.upstream.tunnel:
             return  # it is the client that we wait for
         if now - self.heard > forward.read_timeout and not self.connection.paused_writing:
             self._give_up()
@@ -372,7 +341,7 @@ class Exchange:
         if self.finished or self.started:
             return
         self._release()
-        if not self.received_whole or self.engine.stopping:
+        if not self.content.received or self.engine.stopping:
             self.keep_alive = False
         raw, size = heads.own_answer(answer, self.method == "HEAD", not self.keep_alive, self.http10)
         self.started, self.status, self.sent = True, answer.status, size
@@ -419,7 +388,7 @@ class Exchange:
             self.sent,
             given.get("referer", ""),
             given.get("user-agent", ""),
-            self.body_size,
+            self.content.size,
             self.engine.upstreams.now() - self.begun,
             forward.backend.name if forward else "",
             f"{endpoint.address}:{endpoint.port}" if endpoint else "",

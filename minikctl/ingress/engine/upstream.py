@@ -156,7 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Hand the connection back, if it can be used again, before the exchange goes on to the next request."""
         self.exchange = None
         self.served = True
-        if b"close" in self.named or not exchange.sent_whole or not self.parser.should_keep_alive() or self.closed:
+        if b"close" in self.named or not exchange.content.sent or not self.parser.should_keep_alive() or self.closed:
             self.close()
         else:
             self.upstreams.keep(self)

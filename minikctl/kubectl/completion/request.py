@@ -200,6 +200,8 @@ def _arguments(call: Invocation, line: Line, word: str) -> Reply:
         return found, NO_FILES
     due = [o for o in at.command.options if o.required and o.name not in {o.name for o, _ in line.flags}]
     found += [f"--{o.name}\t{o.help}" for o in due if f"--{o.name}".startswith(word)]
+    if not at.command.takes_arguments:
+        return found, NO_FILES
     candidates, directive = _ask(call, at.command.complete, word)
     if packages and not candidates:
         directive = NO_FILES
@@ -219,4 +221,6 @@ def _ask(call: Invocation, spec: object, word: str) -> Reply:
 
         return live.answer(call, spec, word)
     offered = spec(call, word) if callable(spec) else spec
+    if isinstance(offered, tuple) and offered and isinstance(offered[0], list):
+        return offered  # candidates and what to do with them
     return [w for w in offered if w.startswith(word)], NO_FILES  # type: ignore[attr-defined]

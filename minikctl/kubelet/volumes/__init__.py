@@ -26,12 +26,13 @@ from minikctl.util.clock import Clock
 class VolumeError(Exception):
     """The volume cannot be had (yet): the pod waits, an Event says why.
 
-    `whole`: the text names what failed for which volume by itself; `quiet`: nothing went wrong, it takes its time.
+    `whole`: the text names what failed for which volume by itself; `quiet`: nothing went wrong, it takes its time, or
+    others have told of it; `volume`, `reason`: containers with that volume wait for this reason, and the text says why.
     """
 
-    def __init__(self, text: str, *, whole: bool = False, quiet: bool = False):
+    def __init__(self, text: str, *, whole: bool = False, quiet: bool = False, volume: str = "", reason: str = ""):
         super().__init__(text)
-        self.whole, self.quiet = whole, quiet
+        self.whole, self.quiet, self.volume, self.reason = whole, quiet, volume, reason
 
 
 @dataclass(frozen=True)

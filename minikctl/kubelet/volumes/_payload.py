@@ -20,6 +20,7 @@ from pathlib import Path
 from minikctl.api.errors import ApiError
 from minikctl.api.meta import Obj, namespace
 from minikctl.kubelet.volumes import Context, VolumeError
+from minikctl.runtime.process import memory
 from minikctl.util.files import open_folders
 
 DATA, DEFAULT_MODE = "..data", 0o644
@@ -48,7 +49,7 @@ def write(folder: Path, files: Files, now: datetime, group: int | None = None) -
     current = folder / DATA
     if current.is_symlink() and _is_there(current, files):
         return False
-    _give(folder, 0o777, group)
+    _give(folder, 0o1777 if memory.SHARED in folder.parents else 0o777, group)  # as a tmpfs and a folder have it
     made = Path(tempfile.mkdtemp(prefix=now.strftime("..%Y_%m_%d_%H_%M_%S."), dir=folder))
     for path, file in files.items():
         place = made / path

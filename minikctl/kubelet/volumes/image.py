@@ -30,6 +30,6 @@ def set_up(volume: Obj, folder: Path, ctx: Context) -> Mounted:
     except Pulling:
         raise VolumeError(f'image "{reference}" is being pulled', quiet=True) from None
     except NotStarted as e:
-        raise VolumeError(f"{e.reason}: {e.message}") from None
+        raise VolumeError(e.message, quiet=True, volume=ctx.name, reason=e.reason) from None
     except ImageFailure as e:
         raise VolumeError(str(e)) from None

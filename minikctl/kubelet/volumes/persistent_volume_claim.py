@@ -9,19 +9,21 @@ from pathlib import Path
 
 from minikctl.api import volumes
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj, get_path, labels_of, name, namespace, uid
-from minikctl.kubelet.volumes import Context, Mounted, VolumeError, host_path
+from minikctl.api.meta import Obj, annotations_of, get_path, labels_of, name, namespace, uid
+from minikctl.kubelet.volumes import Context, Mounted, VolumeError, _ownership, host_path
 from minikctl.kubelet.volumes._unserved import refusal
 
 TYPE = "persistentVolumeClaim"
 
 
 def set_up(source: Obj, folder: Path, ctx: Context) -> Mounted:
-    found = claimed(str(source["claimName"]), folder, ctx)
+    found = claimed(str(source["claimName"]), folder, ctx, read_only=bool(source.get("readOnly")))
     return Mounted(found.path, bool(source.get("readOnly")))
 
 
-def claimed(claim_name: str, folder: Path, ctx: Context, claim: Obj | None = None) -> Mounted:
+def claimed(
+    claim_name: str, folder: Path, ctx: Context, claim: Obj | None = None, *, read_only: bool = False
+) -> Mounted:
     """The volume behind a claim. Raises VolumeError."""
     where = f"{namespace(ctx.pod)}/{claim_name}"
     claim = claim or get(ctx, "persistentvolumeclaims", claim_name, namespace(ctx.pod))
@@ -37,7 +39,20 @@ def claimed(claim_name: str, folder: Path, ctx: Context, claim: Obj | None = Non
     if volume is None or get_path(volume, "spec", "claimRef", "uid") != uid(claim):
         why = f"failed to fetch PV {volume_name} from API server: persistentvolumes is not bound to the claim"
         raise unprocessed(ctx, where, why)
-    return _place(volume, folder, ctx)
+    found = _place(volume, folder, ctx)
+    if not read_only:
+        _give(volume, found.path, folder, ctx)
+    return found
+
+
+def _give(volume: Obj, path: Path, folder: Path, ctx: Context) -> None:
+    """To the pod's fsGroup, once a pod. A hostPath stays as it is, unless it is what our provisioner has made."""
+    is_ours = annotations_of(volume).get(volumes.PROVISIONED_BY) == volumes.OWN_PROVISIONER
+    if ctx.fs_group is None or folder.exists() or not ("local" in volume["spec"] or is_ours):
+        return
+    policy = get_path(ctx.pod, "spec", "securityContext", "fsGroupChangePolicy", default="") or "Always"
+    _ownership.give(path, ctx.fs_group, policy)
+    folder.mkdir(parents=True)
 
 
 def _place(volume: Obj, folder: Path, ctx: Context) -> Mounted:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -38,9 +38,9 @@ class Image:
 
     programs: path in the container → what runs in its place; found by path and by name. requires: commands without
     which the host cannot run it. reads: folders of the container where its programs look below $MINIKCTL_ROOT, so that
-    volumes mounted there take effect although nothing can be mounted. shells: what /bin/sh is, of what the host has
-    the first. files: what else is in it: path → the text, or
-    the file that has it; a path that ends in `/` is an empty folder.
+    volumes mounted there take effect although nothing can be mounted. files: what else is in it: path → the text, or
+    the file that has it; a path that ends in `/` is an empty folder. links: path → the program of the host that is
+    called by that name.
     """
 
     names: tuple[str, ...]
@@ -48,14 +48,15 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    env_of: Callable[[str], Mapping[str, str]] | None = None
     working_dir: str = "/"
     stop_signal: str = "SIGTERM"
     ports: tuple[int, ...] = ()
     programs: Mapping[str, Program] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
-    shells: tuple[str, ...] = ()
     files: Mapping[str, str | Path] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     size: int = 5 * MIB
 
     @property
@@ -65,11 +66,12 @@ class Image:
 
     def program(self, word: str) -> Program | None:
         """The image's own program behind the first word of a command."""
-        if word in self.programs:
-            return self.programs[word]
+        known = {**self.programs, **{path: Program(host=(target,)) for path, target in self.links.items()}}
+        if word in known:
+            return known[word]
         if "/" in word:
             return None
-        return next((p for path, p in self.programs.items() if path.rpartition("/")[2] == word), None)
+        return next((p for path, p in known.items() if path.rpartition("/")[2] == word), None)
 
 
 def of_the_e2e_tests(name: str) -> tuple[str, ...]:
@@ -115,7 +117,7 @@ def find(reference: Reference) -> Image:
             f"{reference} runs the host's {missing[0]}, and this machine has none: install the package {missing[0]} "
             f"(Debian: apt install {missing[0]})"
         )
-    return image
+    return replace(image, env={**image.env, **image.env_of(reference.tag)}) if image.env_of else image
 
 
 def _refused(reference: Reference, why: str) -> str:

@@ -36,12 +36,25 @@ class Request:
 
 
 class Answer:
-    """body: bytes. then: called when the answer is on its way."""
+    """body: bytes. content_type: None to find it in the body. then: called when the answer is on its way."""
 
-    def __init__(self, status=200, body=b"", content_type="text/plain; charset=utf-8", headers=(), then=None):
+    def __init__(self, status=200, body=b"", content_type=None, headers=(), then=None):
         self.status, self.headers, self.then = status, list(headers), then
         self.body = body.encode() if isinstance(body, str) else body
-        self.content_type = content_type
+        self.content_type = sniffed(self.body) if content_type is None else content_type
+
+
+TAGS = (
+    b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<a",
+    b"<style", b"<title", b"<b", b"<body", b"<br", b"<p",
+)  # fmt: skip
+
+
+def sniffed(body):
+    """The media type of texts and pages, as Go's servers find it. Source: https://mimesniff.spec.whatwg.org, section 7."""
+    start = body[:512].lstrip(b"\t\n\x0c\r ").lower()
+    page = start.startswith((b"<!--", *(tag + end for tag in TAGS for end in (b" ", b">"))))
+    return f"text/{'html' if page else 'plain'}; charset=utf-8"
 
 
 def rendered(answer, server, keep, bare):
@@ -62,18 +75,18 @@ def rendered(answer, server, keep, bare):
 
 def parse(c):
     """The next whole request of a connection, None when more has to come. Raises ValueError(status)."""
-    end = c.received.find(b"\r\n\r\n")
-    if end < 0:
-        if len(c.received) > MAX_HEAD:
+    head, start = _head(c.received)
+    lines = head.decode("latin-1").split("\n")
+    words = lines[0].rstrip("\r").split(" ")
+    if (len(lines) > 1 or start >= 0) and (len(words) != 3 or not words[2].startswith("HTTP/1.")):
+        raise ValueError(400)  # before the rest has come: who does not speak HTTP may wait for an answer
+    if start < 0:
+        if len(c.received) >= MAX_HEAD:
             raise ValueError(414)
         return None
-    lines = c.received[:end].decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        raise ValueError(400)
     headers, raw = {}, []
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
+        name, colon, value = line.rstrip("\r").partition(":")
         if not colon:
             raise ValueError(400)
         raw.append((name, value.strip()))
@@ -85,14 +98,23 @@ def parse(c):
         go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
         c.to_send += go_on if c.wire is None else c.wire.wrap(go_on)
     if "transfer-encoding" in headers:
-        found = _chunked(c.received[end + 4 :])
+        found = _chunked(c.received[start:])
     else:
-        found = _counted(c.received, end + 4, headers.get("content-length", "0"))
+        found = _counted(c.received, start, headers.get("content-length", "0"))
     if found is None:
         return None
     request.body, c.received = found
     c.told_to_go_on = False
     return request
+
+
+def _head(data):
+    """A request's head, and where its body begins: -1 when not all of it has come. Lines may end without \\r."""
+    head, start = data[:MAX_HEAD], -1
+    for end in (b"\r\n\r\n", b"\n\r\n", b"\n\n"):
+        if (at := head.find(end)) >= 0:
+            head, start = head[:at], at + len(end)
+    return head, start
 
 
 def _counted(data, start, length):

@@ -218,7 +218,8 @@ class Server:
             try:
                 request = parse(c)
             except ValueError as e:
-                self._send(c, None, Answer(int(str(e)), b""), False)
+                code = int(str(e))
+                self._send(c, None, Answer(code, f"{code} {REASONS[code]}"), False)
                 break
             if request is None:
                 break
@@ -333,10 +334,9 @@ def tag():
     return os.environ.get("MINIKCTL_IMAGE", "").rpartition(":")[2]
 
 
-def root(path):
-    """A folder of the container's: below $MINIKCTL_ROOT, else none."""
-    base = os.environ.get("MINIKCTL_ROOT")
-    return base + path if base and os.path.isdir(base + path) else ""
+def root():
+    """What stands before the paths of a container that has no root of its own."""
+    return os.environ.get("MINIKCTL_ROOT", "").rstrip("/")
 
 
 def on(signals, action):

@@ -112,7 +112,7 @@ class Registry:
         try:
             return self._http.request(method, url, headers=dict(headers), preload_content=False, **more)
         except self._problems as e:
-            why = f'failed to do request: {method.title()} "{url}": {_reason(e)}'
+            why = f'failed to do request: {method.title()} "{url}": {_reason(e, url)}'
             raise RegistryUnavailable(why) from None
 
     def _failure(self, method: str, path: str, answer: Any) -> ImageFailure:
@@ -207,16 +207,33 @@ def _message(answer: Any) -> str:
         return "authorization failed"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, url: str) -> str:
     """The innermost reason, in Go's words where it has some."""
+    from urllib.parse import urlsplit
+
+    place = urlsplit(url)
+    where = f" {_address(place.hostname or '')}:{place.port or (443 if place.scheme == 'https' else 80)}"
+    if "ProxyError" in repr(error):  # it is the proxy that does not answer
+        where = ""
     inner: Any = error
     while (deeper := getattr(inner, "reason", None)) is not None and isinstance(deeper, Exception):
         inner = deeper
     text = str(inner)
     if "Connection refused" in text:
-        return "dial tcp: connect: connection refused"
+        return f"dial tcp{where}: connect: connection refused"
     if "Name or service not known" in text or "name resolution" in text or "getaddrinfo" in text:
-        return "dial tcp: lookup: no such host"
+        return f"dial tcp: lookup {place.hostname}: no such host"
     if "timed out" in text:
-        return "dial tcp: i/o timeout"
+        return f"dial tcp{where}: i/o timeout"
     return text.rpartition(">: ")[2]
+
+
+def _address(host: str) -> str:
+    """As errors show it: a number where it is known."""
+    import socket
+
+    try:
+        found = str(socket.getaddrinfo(host, None, socket.AF_INET)[0][4][0])
+    except OSError:
+        return host
+    return found

@@ -67,6 +67,7 @@ class ProcessRuntime:
     name = "minikctl-process"
     version = "0.1.0"
     simulated = has_network = False
+    sees_processes = True  # and those of the whole machine
     container_class: type[Container] = Container
     images_class: type[ProcessImages] = ProcessImages
     log_size, log_files = MAX_SIZE, MAX_FILES

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from minikctl.runtime.interface import Mount, Security
+from minikctl.runtime.process.container import MARK
 from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.tree import Layout
 
@@ -25,6 +26,27 @@ SYSTEM = ("/sys/devices", "/sys/class", "/sys/block", "/sys/bus", "/sys/dev", "/
 FIRST_OPENED = 20
 """From this number on descriptors are those of parts of volumes."""
 
+
+SYSTEM_ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+"""What the programs need that lead into a container."""
+SHELLS_OWN = ("PWD", "OLDPWD", "SHLVL", "_")
+"""What a shell on the way may add."""
+_HEEDED = (
+    "LD_",
+    "GLIBC_",
+    "MALLOC_",
+    "BASH",
+    "SHELLOPTS",
+    "ENV",
+    "IFS",
+    "PS4",
+    "LOCPATH",
+    "GCONV_PATH",
+    "NLSPATH",
+    "GETCONF_DIR",
+)
+MOST_SET = 1000
+"""So many variables are told to bubblewrap as arguments, three words each."""
 
 PROCESSES_FD = 7
 """The descriptor of the PID namespace that a container shares, with its pod or with one other container."""
@@ -70,9 +92,9 @@ class Box:
 def arguments(box: Box) -> list[str]:
     """Everything between `bwrap` and `--`."""
     security = box.security
-    words = [*_namespaces(box), "--die-with-parent", "--clearenv"]
+    words = [*_namespaces(box), "--die-with-parent"]
     words += ["--json-status-fd", str(box.status)] if box.status >= 0 else []
-    words += [w for name, value in box.env for w in ("--setenv", name, value)]
+    words += _environment(box.env)
     words += _root(box)
     opened = descriptors(box.mounts)
     places = ((box.layout.destination(m.container_path), m) for m in box.mounts)
@@ -93,6 +115,27 @@ def arguments(box: Box) -> list[str]:
     if box.seccomp >= 0:
         words += ["--seccomp", str(box.seccomp)]
     return [*words, "--chdir", box.working_dir]
+
+
+def _environment(env: Sequence[tuple[str, str]]) -> list[str]:
+    through = inherited(env)
+    if through:
+        begin = [w for name in (*SYSTEM_ENV, MARK, *SHELLS_OWN) for w in ("--unsetenv", name)]
+    else:
+        begin = ["--clearenv"]
+    return begin + [w for name, value in env if name not in through for w in ("--setenv", name, value)]
+
+
+def inherited(env: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What a container gets through bubblewrap's own environment instead of its arguments, of which there may be 9,000: a
+    namespace with hundreds of Services has more variables than that. Nothing that our side would heed."""
+    kept = {*SYSTEM_ENV, MARK, *SHELLS_OWN}
+    return {k: v for k, v in env[MOST_SET:] if k not in kept and not is_heeded(k)}
+
+
+def is_heeded(variable: str) -> bool:
+    """Whether a variable would change what a program does on our side of the door, or what its loader does."""
+    return variable.startswith(_HEEDED)
 
 
 def _namespaces(box: Box) -> list[str]:
@@ -197,10 +240,16 @@ def at_first(security: Security) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *CHANGING)))
 
 
-def joining(nsenter: str, pid: int, *, network: bool) -> list[str]:
+def joining(nsenter: str, pid: int, security: Security, pod: PodNamespaces | None) -> list[str]:
     """The command that runs another one in the namespaces of the container whose main process is `pid`, at its root
-    and with all rights there are in them. `network`: the pod has its own."""
+    and with all rights there are in them. What a container has of its pod belongs to the pod's users, and can only be
+    entered as one of those, before the container's own users; see `own_user` for those that share processes."""
     users = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    target = ["--target", str(pid), "--mount", "--pid", "--uts", "--ipc", "--root"]
-    target += ["--net"] if network else []
-    return [nsenter, *users, *target, f"--wd=/proc/{pid}/root", "--"]
+    at = ["--target", str(pid), "--mount", "--pid", "--root", f"--wd=/proc/{pid}/root"]
+    if pod is None:
+        return [nsenter, *users, *at, "--uts", "--ipc", "--"]
+    if not users or not (security.user or security.group):
+        return [nsenter, *users, *at, "--uts", "--ipc", "--net", "--"]
+    own = [] if pod.share_processes else users
+    again = "/proc/self/exe"  # the agent's descriptors are out of sight for other users than its own
+    return [nsenter, *users, "--target", str(pod.pause), "--uts", "--ipc", "--net", "--", again, *own, *at, "--"]

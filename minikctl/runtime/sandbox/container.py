@@ -24,25 +24,10 @@ business who lists processes. PROCESSES is a link to a PID namespace, STATUS wha
 FILTER_FD, STATUS_FD = 8, 6
 FAILED = 1
 """How bubblewrap and nsenter end when they fail; many a container's own program, too."""
-_SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 TIME_FOR_HANDLERS = 0.5
 """Seconds. An interpreter takes a tenth of that, a busy machine several times as long."""
 _UNLOCK, _OPEN_PEER = 0x40045431, 0x5441
 """TIOCSPTLCK and TIOCGPTPEER, see ioctl_tty(2)."""
-_HEEDED = (
-    "LD_",
-    "GLIBC_",
-    "MALLOC_",
-    "BASH",
-    "SHELLOPTS",
-    "ENV",
-    "IFS",
-    "PS4",
-    "LOCPATH",
-    "GCONV_PATH",
-    "NLSPATH",
-    "GETCONF_DIR",
-)
 
 
 class SandboxContainer(Container):
@@ -64,7 +49,7 @@ class SandboxContainer(Container):
         return (
             [*start, *first, *self.run.argv],
             str(self.folder.path),
-            {**_SYSTEM, MARK: str(self.folder.path)},
+            {**command.inherited(self.run.env), **command.SYSTEM_ENV, MARK: str(self.folder.path)},
         )
 
     def exec_command(self, argv: Sequence[str]) -> tuple[list[str], str, dict[str, str]]:
@@ -75,11 +60,14 @@ class SandboxContainer(Container):
         security = self.config.security
         limits = command.limited(security, command.capabilities(security), drop=not security.privileged)
         env = dict(self.run.env)
-        awkward = [f"{k}={env.pop(k)}" for k in list(env) if is_heeded(k)]
-        join = command.joining(bwrap.nsenter(), main.pid, network=self.run.pause != 0)
+        awkward = [f"{k}={env.pop(k)}" for k in list(env) if command.is_heeded(k)]
+        pod = pod_of(self.run)
+        join = command.joining(bwrap.nsenter(), main.pid, security, pod)
         entering = ["env", f"--chdir={self.run.working_dir}"]  # a link there leads on in the container, not on the host
         setting = ["env", *awkward] if awkward else []
-        first = [w for words in (entering, limits, setting) for w in tools.words(words)]
+        first = [
+            w for words in (command.own_user(security, pod), entering, limits, setting) for w in tools.words(words)
+        ]
         return [*join, *first, *argv], str(self.folder.path), env
 
     def open_terminal(self) -> tuple[int, int]:
@@ -123,11 +111,6 @@ class SandboxContainer(Container):
             if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
                 return found.process
         return None
-
-
-def is_heeded(variable: str) -> bool:
-    """Whether a variable would change what a program does on our side of the door, or what its loader does."""
-    return variable.startswith(_HEEDED)
 
 
 def pod_of(run: Launch) -> command.PodNamespaces | None:

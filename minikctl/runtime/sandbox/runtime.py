@@ -67,7 +67,7 @@ NETWORK = (
 )
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
 OWN = "/opt/.minikctl"
-BASH = "bash"
+SHELL = "/bin/sh"
 SHARING = "containers of a pod share no processes and no IPC"
 HOST_NETWORK = "pods on the host's network (hostNetwork) are on a network that all nodes of this cluster share"
 
@@ -92,7 +92,7 @@ class SandboxRuntime(ProcessRuntime):
     ):
         """`network`: that of the cluster, in which `cidr` is the node's range, and `host_ip` its address."""
         super().__init__(state_dir, node, cidr, host_ip=host_ip, clock=clock)
-        self.has_network = network is not None
+        self.has_network = self.sees_processes = network is not None
         self._network = PodNetwork(network, node, host_ip, cidr, self._loop, self._lost) if network else None
 
     def limitations(self) -> Sequence[str]:
@@ -192,8 +192,8 @@ class SandboxRuntime(ProcessRuntime):
         self, container_id: str, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus
     ) -> Launch:
         layout, image, status, home = self._image(folder, config)
-        shell = shell_of(image, [name for name, _ in config.env])
-        tree.make(layout, image, commands(image, name_of(config, status)), shell)
+        image = handing_on(image, (name for name, _ in config.env))
+        tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
         pod, ip = self._pod(sandbox, config.target), self._host_ip if sandbox.host_network else sandbox.ip
         env = environment(config, image, sandbox, "" if pod else ip, home)
@@ -282,14 +282,12 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
     return tuple(place for place in found if os.access(place[0], os.X_OK))
 
 
-def shell_of(image: Image, variables: Iterable[str]) -> str:
-    """Where on the host the image's shell is, "" for what is called sh here. Some would not hand on variables whose
-    names they could not use themselves: bash does, as the images' own shells do."""
-    if not image.shells:
-        return ""
-    wanted = image.shells if all(name.isidentifier() for name in variables) else (BASH,)
-    found = next((name for name in wanted if name == "sh" or _on_host(name)), "sh")
-    return _on_host(found) if found != "sh" else ""
+def handing_on(image: Image, variables: Iterable[str]) -> Image:
+    """The image with a shell that hands on all of these, as the real image's does. Some drop names that they could not
+    use themselves; bash does not."""
+    if SHELL not in image.links or all(name.isidentifier() for name in variables) or not _on_host("bash"):
+        return image
+    return replace(image, links={**image.links, SHELL: _on_host("bash")})
 
 
 @cache

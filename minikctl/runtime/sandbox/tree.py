@@ -112,9 +112,8 @@ class Layout:
         return resolve(self.image, path, {**self.links, **(_RUN_LINKS if self.host_tools else {})})
 
 
-def make(layout: Layout, image: Image, commands: dict[str, str], shell: str = "") -> None:
-    """Make the folders. `commands`: paths in the container and the text of the script behind each. `shell`: what
-    /bin/sh is, where that is not the host's. Raises OSError."""
+def make(layout: Layout, image: Image, commands: dict[str, str]) -> None:
+    """Make the folders. `commands`: paths in the container and the text of the script behind each. Raises OSError."""
     layout.root.mkdir(parents=True, exist_ok=True)
     layout.root.chmod(0o755)
     if not layout.host_tools:
@@ -136,13 +135,13 @@ def make(layout: Layout, image: Image, commands: dict[str, str], shell: str = ""
     if os.geteuid() != 0:
         for name in LAYER_FOLDERS:
             (layout.upper("/usr") / name).mkdir(exist_ok=True)
-    if shell:
-        _folders((place := _place(layout, "/bin/sh")).parent)
-        place.symlink_to(shell)
     for path, text in commands.items():
         _write(_place(layout, path), text, 0o755)
     for path, content in image.files.items():
         _put(_place(layout, path), content, folder=path.endswith("/"))
+    for path, target in image.links.items():
+        _folders(_place(layout, path).parent)
+        _place(layout, path).symlink_to(target)
     if image.working_dir != "/":
         _folders(_place(layout, image.working_dir))
 

@@ -5,22 +5,24 @@ The victims are deleted with their own grace; the pod is nominated to the node a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from minikctl.api.errors import ApiError
-from minikctl.api.meta import Obj
+from minikctl.api.meta import Obj, generation
 from minikctl.client import DeleteOptions
 from minikctl.scheduler import preemption
 from minikctl.scheduler.diagnosis import Diagnosis
 from minikctl.scheduler.framework import CycleState, Handle, Plugin, Status, unschedulable
 from minikctl.scheduler.node_info import PodInfo
 
+log = logging.getLogger("scheduler")
 BUDGETS = "poddisruptionbudgets"
 
 
 def post_filter(cycle: CycleState, pod: PodInfo, statuses: Mapping[str, Status]) -> tuple[str | None, Status]:
     node = pod.nominated
-    why = preemption.refusal(pod, cycle.cache.node(node) if node else None)
+    why = preemption.refusal(pod, cycle.cache.node(node) if node else None, statuses.get(node))
     if why:
         return None, unschedulable(f"preemption: {why}")
     lister = cycle.listers.get(BUDGETS)
@@ -51,9 +53,10 @@ def _evict(handle: Handle, pod: PodInfo, victim: PodInfo, node: str) -> None:
     if handle.client is None:
         return
     disrupted: Obj = {
-        "type": "DisruptionTarget",
+        "type": preemption.TARGET,
+        **({"observedGeneration": seen} if (seen := generation(victim.obj)) else {}),
         "status": "True",
-        "reason": "PreemptionByScheduler",
+        "reason": preemption.REASON,
         "message": f"{pod.spec.get('schedulerName') or 'default-scheduler'}: preempting to accommodate a higher "
         "priority pod",
         "lastTransitionTime": handle.now(),
@@ -63,8 +66,9 @@ def _evict(handle: Handle, pod: PodInfo, victim: PodInfo, node: str) -> None:
         handle.client.patch("pods", victim.name, patch, victim.namespace, patch_type="strategic", subresource="status")
         handle.client.delete("pods", victim.name, victim.namespace, options=DeleteOptions(uid=victim.uid))
     except ApiError as e:
-        if e.reason not in ("NotFound", "Conflict"):
-            raise
+        if e.reason != "NotFound":
+            log.warning("%s could not be removed for %s: %s", victim.key, pod.key, e.message)
+            handle.retry(pod.uid)
         return
     if handle.recorder is not None:
         handle.recorder.normal(victim.obj, "Preempted", f"Preempted by pod {pod.uid} on node {node}")

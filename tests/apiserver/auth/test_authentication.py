@@ -201,6 +201,10 @@ def test_others_can_check_the_tokens(https: HTTPS) -> None:
     account = https.with_token(token)  # the role system:service-account-issuer-discovery is for accounts
     found = account.get("/.well-known/openid-configuration").json()
     assert found["issuer"] == "https://kubernetes.default.svc.cluster.local" and found["jwks_uri"].startswith(https.url)
+    inside = account.get("/.well-known/openid-configuration", headers={"Host": "kubernetes.default.svc.cluster.local"})
+    assert inside.json()["jwks_uri"] == "https://kubernetes.default.svc.cluster.local/openid/v1/jwks"
+    foreign = account.get("/.well-known/openid-configuration", headers={"Host": "elsewhere.example.com"})
+    assert foreign.json()["jwks_uri"] == found["jwks_uri"]
     answer = account.get("/openid/v1/jwks")
     assert answer.headers["content-type"] == "application/jwk-set+json"
     (key,) = answer.json()["keys"]

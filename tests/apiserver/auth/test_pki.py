@@ -31,6 +31,8 @@ def test_several_that_make_it_at_once_agree(tmp_path: Path) -> None:
 def test_the_servers_certificate_is_kept_while_it_is_good(tmp_path: Path) -> None:
     path, key = pki.server_certificate(tmp_path)
     before = path.read_bytes()
+    assert not pki.complete(tmp_path)
+    pki.front_proxy_certificate(tmp_path)
     assert pki.complete(tmp_path) and pki.server_files(tmp_path) == (path, key)
     pki.server_certificate(tmp_path)
     assert path.read_bytes() == before
@@ -56,3 +58,17 @@ def test_an_authority_whose_key_is_another_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a/pki/ca.key").write_bytes((tmp_path / "b/pki/ca.key").read_bytes())
     with pytest.raises(ValueError, match="does not belong to"):
         pki.authority(tmp_path / "a")
+
+
+def test_the_front_proxy_has_an_authority_of_its_own(tmp_path: Path) -> None:
+    assert pki.front_proxy_ca_pem(tmp_path) == b""
+    path, key = pki.front_proxy_certificate(tmp_path)
+    before = path.read_bytes()
+    assert (path, key) == pki.front_proxy_files(tmp_path) and key.stat().st_mode & 0o777 == 0o600
+    assert pki.lasts(before, pki.front_proxy_ca_pem(tmp_path)) and not pki.lasts(before, pki.authority(tmp_path).pem)
+    assert x509.load_pem_x509_certificate(before).subject.rfc4514_string() == "CN=front-proxy-client"
+    pki.front_proxy_certificate(tmp_path)
+    assert path.read_bytes() == before
+    path.write_bytes(pki.client_pair(tmp_path, "front-proxy-client").certificate)
+    pki.front_proxy_certificate(tmp_path)
+    assert pki.lasts(path.read_bytes(), pki.front_proxy_ca_pem(tmp_path))

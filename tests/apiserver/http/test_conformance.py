@@ -223,3 +223,31 @@ def test_access_reviews(http: httpx.Client) -> None:
     local = {"metadata": {"namespace": "default"}, "spec": {**asked, "user": "nobody"}}
     found = http.post(f"{base}/namespaces/default/localsubjectaccessreviews", json=local)
     assert found.status_code == 201 and found.json()["status"]["allowed"] is False
+
+
+def test_answers_that_are_no_objects_have_no_table(http: httpx.Client) -> None:
+    table = "application/json;as=Table;v=v1;g=meta.k8s.io"
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    review["spec"] = {"nonResourceAttributes": {"path": "/", "verb": "get"}}
+    assert http.post(path, json=review, headers={"Accept": table}).status_code == 406
+    either = http.post(path, json=review, headers={"Accept": f"{table},application/json"})
+    assert (either.status_code, either.json()["kind"]) == (201, "SelfSubjectAccessReview")
+
+
+@pytest.mark.parametrize("mode", ["Strict", "Warn", "Ignore"])
+def test_an_apply_patch_with_a_key_twice(http: httpx.Client, mode: str) -> None:
+    patch = "\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: twice\ndata:\n  foo: '1'\n  foo: '2'\n"
+    found = http.patch(
+        f"{NS}/configmaps/twice",
+        content=patch,
+        params={"fieldManager": "m", "fieldValidation": mode},
+        headers={"Content-Type": "application/apply-patch+yaml"},
+    )
+    words = 'yaml: unmarshal errors:\n  line 8: key "foo" already set in map'
+    if mode == "Strict":
+        assert found.status_code == 400
+        assert found.json()["message"] == f"error strict decoding YAML: error converting YAML to JSON: {words}"
+    else:
+        assert (found.status_code, found.json()["data"]) == (201, {"foo": "2"})
+        assert ("already set in map" in found.headers.get("warning", "")) is (mode == "Warn")

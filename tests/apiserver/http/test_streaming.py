@@ -290,6 +290,27 @@ def test_exec_refused(served, pod, query, code, message):
     assert (found.status_code, found.json()["message"]) == (code, message)
 
 
+def test_webhooks_are_asked_by_every_door(served):
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods/attach"], "operations": ["CONNECT"]}
+    webhook = {
+        "name": "a.example.com",
+        "clientConfig": {"service": {"name": "none", "namespace": "default"}},
+        "rules": [rule],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    client = served.node.client
+    client.create("validatingwebhookconfigurations", {"metadata": {"name": "t"}, "webhooks": [webhook]})
+    try:
+        status = refused(served.url, f"{PODS}/web/attach", V5, stdout="true")
+        assert 'failed calling webhook "a.example.com"' in status["message"]
+        upgrade = {"connection": "upgrade", "upgrade": "SPDY/3.1"}
+        found = served.http.post(f"{PODS}/web/attach", params={"stdout": "true"}, headers=upgrade)
+        assert (found.status_code, found.json()["message"]) == (500, status["message"])
+    finally:
+        client.delete("validatingwebhookconfigurations", "t")
+
+
 def test_without_an_upgrade(served):
     found = served.http.get(f"{PODS}/web/exec", params={"command": "date", "stdout": "true"})
     assert (found.status_code, found.json()["message"]) == (400, "Upgrade request required")

@@ -131,6 +131,29 @@ def test_shared_processes_of_an_ordinary_user(node: Node) -> None:
         as_ordinary_user(own, in_a_node(own, check_shared_processes, network=True))
 
 
+def check_exec_of_other_users(node: Node) -> None:
+    """The namespaces of the pod belong to its users, the container's files to its own."""
+    for shared in (False, True):
+        pod(node, f"pod-{shared}", share_processes=shared)
+        for number, security in enumerate((Security(), Security(user=1000), Security(user=1000, group=2000))):
+            container = node.run("sh", "-c", "id -u >/tmp/me; exec sleep 100", name=f"c{number}", security=security)
+            script = "cat /tmp/me; id -u; id -g; hostname; grep -c eth0 /proc/net/dev"
+            node.main(container)
+            until(lambda c=container: node.runtime.exec_sync(c, ["cat", "/tmp/me"], 10).output.strip().isdigit())
+            done = node.runtime.exec_sync(container, ["sh", "-c", script], 10)
+            user, group = security.user or 0, security.group or 0
+            assert done.output.decode().split() == [str(user), str(user), str(group), f"pod-{shared}", "1"], done.output
+
+
+def test_exec_of_other_users(node: Node) -> None:
+    check_exec_of_other_users(node)
+
+
+def test_exec_of_other_users_of_an_ordinary_user(node: Node) -> None:
+    with open_folder() as own:
+        as_ordinary_user(own, in_a_node(own, check_exec_of_other_users, network=True))
+
+
 def check_target(node: Node) -> None:
     """As `kubectl debug --target` wants it: the processes of one container and, through them, its files."""
     pod(node, "targeted")

@@ -139,7 +139,8 @@ def test_a_tar_is_unpacked(kitchen: Kitchen) -> None:
         ("COPY --parents a /", "line 2: COPY: --parents is not supported"),
         ("COPY --chown=nobody a /", "line 2: COPY: unable to find user nobody"),
         ("COPY --chmod=u+x a /", "line 2: COPY: --chmod=u+x is not an octal"),
-        ("RUN --mount=type=cache x", "line 2: RUN: --mount is not supported"),
+        ("RUN --mount=type=ssh,target=/x x", "line 2: RUN: --mount of type ssh is not supported"),
+        ("RUN --network=none x", "line 2: RUN: --network is not supported"),
         ("EXPOSE http", "line 2: EXPOSE: invalid containerPort: http/tcp"),
         ("SHELL sh", "line 2: SHELL: a list is needed"),
         ("FROM nothing/here:1", "line 2: FROM: failed to pull and unpack image"),
@@ -246,3 +247,63 @@ def test_users_of_an_emulated_base(busy: Kitchen) -> None:
     busy.file("a")
     image = busy.build(text + "COPY --chown=nobody:nogroup a /a\n")
     assert image.settings["User"] == "app" and "find" not in busy.said
+
+
+def test_mounts_of_a_command(busy: Kitchen) -> None:
+    """They are there while it runs, without what is ignored, and leave nothing in the image."""
+    for name in ("needs.txt", "src/a", "src/b.log"):
+        busy.file(name)
+    busy.file(".dockerignore", "*.log\n**/*.log\n")
+    text = (
+        "FROM busy:1 AS first\nRUN echo made > /made\nFROM busy:1\nWORKDIR /w\nARG T=/root/cache\n"
+        "RUN --mount=type=cache,target=$T,sharing=locked --mount=type=bind,source=needs.txt,target=needs.txt "
+        "--mount=source=src,dst=/src --mount=from=first,source=/made,target=/mnt/made "
+        "cat needs.txt /mnt/made; ls /src; touch /src/x || echo refused; echo x >$T/x; cp /mnt/made /kept\n"
+    )
+    root = busy.root(busy.build(text))
+    assert "needs.txtmade\na\n" in busy.said and "refused" in busy.said
+    assert (root / "kept").read_text() == "made\n"
+    assert not [p for p in root.rglob("*") if p.name in ("needs.txt", "x", "src")]
+    busy.build(text)
+    assert busy.said.count("(cached)") == 3
+    busy.file("needs.txt", "others")
+    busy.build(text)
+    assert "others" in busy.said
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        ("type=secret,id=a", "--mount of type secret is not supported, only bind, cache, tmpfs"),
+        ("type=cache", "--mount has no target"),
+        ("source=none,target=/x", "'none' is not there"),
+        ("source=?,target=/x", "--mount: '?' is more than one file"),
+        ("target=/x,rw", "--mount=rw is not supported"),
+    ],
+)
+def test_mounts_that_are_refused(busy: Kitchen, flags: str, why: str) -> None:
+    for name in "ab":
+        busy.file(name)
+    with pytest.raises(BuildError, match=r"^Dockerfile: line 2: RUN: ") as caught:
+        busy.build(f"FROM busy:1\nRUN --mount={flags} true\n")
+    assert why in str(caught.value) and "cannot run" not in str(caught.value)
+
+
+def test_here_documents(busy: Kitchen) -> None:
+    text = (
+        "FROM busy:1\nARG A=1\nCOPY <<EOF /etc/conf\nvalue = \"$A\"\nEOF\nCOPY <<'RAW' <<two.txt /d/\n$A\nRAW\n2\ntwo.txt\n"
+        'RUN <<EOF\nset -e\necho "$A" >/ran\nEOF\nRUN cat <<EOF >/piped\nline $A\nEOF\n'
+    )
+    root = busy.root(busy.build(text))
+    found = {p: (root / p).read_text() for p in ("etc/conf", "d/RAW", "d/two.txt", "ran", "piped")}
+    assert found == {
+        "etc/conf": 'value = "1"\n',
+        "d/RAW": "$A\n",
+        "d/two.txt": "2\n",
+        "ran": "1\n",
+        "piped": "line 1\n",
+    }
+    busy.build(text)
+    assert busy.said.count("(cached)") == 4
+    with pytest.raises(BuildError, match=r"line 2: RUN: a here-document with a program of its own"):
+        busy.build("FROM busy:1\nRUN <<EOF\n#!/usr/bin/python3\nEOF\n")

@@ -8,7 +8,15 @@ import pytest
 
 from minikctl.runtime.oci.building import context
 from minikctl.runtime.oci.building.context import Context
-from minikctl.runtime.oci.building.dockerfile import BuildError, Instruction, expand, pairs, parse
+from minikctl.runtime.oci.building.dockerfile import (
+    BuildError,
+    Instruction,
+    expand,
+    expand_text,
+    pairs,
+    parse,
+    without_markers,
+)
 
 
 def read(text: str) -> list[tuple[int, str, str]]:
@@ -29,6 +37,21 @@ def test_lines() -> None:
     assert parse(text).stages[0].instructions[1].words == ("a", "b")
 
 
+def test_here_documents() -> None:
+    text = (
+        "FROM a\nRUN <<EOF\necho $A\n# no comment\n\nEOF\nRUN cat <<-ONE <<'TWO' >/x\n\t1\n\tONE\n $A \nTWO\n"
+        'COPY <<EOF /etc/a\n"$A" \\$A\nEOF\nRUN echo "<<EOF" $((1 << 2)) <<<x\nUSER a\n'
+    )
+    (stage,) = parse(text).stages
+    run, two, copy, none, user = stage.instructions
+    assert run.script == "echo $A\n# no comment\n\n"
+    assert two.script == "cat <<-ONE <<'TWO' >/x\n1\nONE\n $A \nTWO"
+    assert [(d.name, d.is_literal) for d in two.documents] == [("ONE", False), ("TWO", True)]
+    assert without_markers(copy.text) == "EOF /etc/a"
+    assert expand_text(copy, copy.documents[0].text, {"A": "it's"}) == '"it\'s" $A\n'
+    assert not none.documents and none.script == none.text and (user.keyword, user.line) == ("USER", 16)
+
+
 def test_another_escape() -> None:
     assert read("# escape=`\nFROM a\nRUN dir `\n c:\\\n") == [(2, "FROM", "a"), (3, "RUN", "dir  c:\\")]
 
@@ -46,7 +69,7 @@ def test_flags() -> None:
         ("FROM a\nRUNN x", "line 2: unknown instruction: RUNN"),
         ("FROM a\n\nRUN", "line 3: RUN: nothing follows it"),
         ("FROM a b c", "line 1: FROM: FROM is followed by"),
-        ("FROM a\nRUN <<EOF\nx\nEOF", "line 2: RUN: here-documents are not supported"),
+        ("FROM a\nRUN <<EOF\nx\n", "line 2: the here-document EOF has no end"),
         ("FROM a\nONBUILD RUN x", "line 2: ONBUILD is not supported"),
     ],
 )

@@ -40,14 +40,18 @@ async def serve(app: Application, request: Request, target: Target, kind: Kind) 
         case "pods" | "services" | "nodes", "proxy":
             return await proxy.serve(app.api, request, target)
         case "pods", "exec" | "attach" | "portforward":
-            return await _not_upgraded(app, request, target)
+            return await _not_upgraded(app, request, target, kind)
     raise no_such_resource()
 
 
-async def _not_upgraded(app: Application, request: Request, target: Target) -> Response:
-    """The refusal that such a request gets: what would be wrong with it anyway comes first, for the client to show."""
+async def _not_upgraded(app: Application, request: Request, target: Target, kind: Kind) -> Response:
+    """The refusal that such a request gets: what would be wrong with it anyway comes first, for the client to show.
+
+    kubectl asks so after a WebSocket was refused to it, whatever for, and shows the second answer only.
+    """
     if target.verb not in ("get", "create"):
         raise method_not_supported(f"pods/{target.subresource}", "", target.verb)
+    await _admit(app, request, target, kind)
     if target.subresource == "portforward":
         (await port_forward.begin(app.api, target)).close()
     else:

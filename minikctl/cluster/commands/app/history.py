@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minikctl.cluster import completing
 from minikctl.cluster.gitops import asking
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.printers.columns import render
@@ -15,4 +16,11 @@ def run(call: Invocation) -> None:
     call.out(render(rows), end="")
 
 
-COMMAND = Command(name="history", summary="Show what was deployed when", use="app history NAME", run=run)
+COMMAND = Command(
+    name="history",
+    summary="Show what was deployed when",
+    use="app history NAME",
+    examples=(("The deployments of one Application", "minikctl app history guestbook"),),
+    complete=completing.applications,
+    run=run,
+)

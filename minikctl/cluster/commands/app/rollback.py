@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minikctl.cluster import completing
 from minikctl.cluster.gitops import asking
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, DURATION, Option
@@ -35,5 +36,10 @@ COMMAND = Command(
         Option("prune", BOOL, help="Delete what that deployment did not have."),
         Option("timeout", DURATION, default=120, help="How long to wait for the end."),
     ),
+    examples=(
+        ("Back to the one before the last", "minikctl app rollback guestbook"),
+        ("Back to an ID of `app history`", "minikctl app rollback guestbook 3 --prune"),
+    ),
+    complete=completing.applications,
     run=run,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minikctl.cluster import completing
 from minikctl.cluster.gitops import asking
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, DURATION, STRING, Option
@@ -40,5 +41,6 @@ COMMAND = Command(
         Option("timeout", DURATION, default=120, help="How long to wait for the end."),
     ),
     examples=(("Synchronize", "minikctl app sync guestbook --prune"),),
+    complete=completing.applications,
     run=run,
 )

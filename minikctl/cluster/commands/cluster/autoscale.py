@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.client.state_dir import Cluster, load
-from minikctl.cluster import nodes
+from minikctl.cluster import completing, nodes
 from minikctl.cluster.autoscaler import groups
 from minikctl.cluster.commands.cluster.node import add
 from minikctl.kubectl import kubeconfig
@@ -23,7 +23,13 @@ SETTINGS = (
     Option("scale-down-unneeded-time", DURATION, default=600, help="How long a node is unneeded before it goes."),
     Option("scale-down-delay-after-add", DURATION, default=600, help="How long nothing goes after a node has come."),
     Option("scale-down-utilization-threshold", FLOAT, default=0.5, help="A node that is used more is needed."),
-    Option("expander", STRING, default="least-waste", help=f"Which group grows: {', '.join(groups.EXPANDERS)}."),
+    Option(
+        "expander",
+        STRING,
+        default="least-waste",
+        help=f"Which group grows: {', '.join(groups.EXPANDERS)}.",
+        complete=groups.EXPANDERS,
+    ),
 )
 NODE = tuple(o for o in add.COMMAND.options if o.name != "count")
 
@@ -122,5 +128,6 @@ COMMAND = Command(
             "--scale-down-delay-after-add 10s",
         ),
     ),
+    complete=completing.node_groups,
     run=run,
 )

@@ -19,8 +19,6 @@ FORMATS = ("yaml", "json")
 
 
 def run(call: Invocation) -> None:
-    if call.args:
-        raise call.usage_error(f"unknown argument {call.args[0]!r}")
     output = call.flags.output or "yaml"
     if output not in FORMATS:
         raise UsageError(f"unknown output format {output!r}, allowed formats are: {', '.join(FORMATS)}")
@@ -84,4 +82,5 @@ COMMAND = Command(
         ("One namespace only", "minikctl cluster export -n team > team.yaml"),
     ),
     run=run,
+    takes_arguments=False,
 )

@@ -54,4 +54,5 @@ COMMAND = Command(
     options=(Option("merge", BOOL, help="Add the cluster to $KUBECONFIG or ~/.kube/config."),),
     examples=(("Use the cluster with any Kubernetes tool", 'export KUBECONFIG="$(minikctl cluster kubeconfig)"'),),
     run=run,
+    takes_arguments=False,
 )

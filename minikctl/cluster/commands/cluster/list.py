@@ -22,7 +22,7 @@ def run(call: Invocation) -> None:
         raise UsageError(f"unknown output format {call.flags.output!r}, allowed formats are: json")
     current = kubeconfig.local_directory(call).absolute()
     directories = known.clusters(call.env.environ)
-    if (current / "cluster.json").exists() and current not in directories:
+    if known.is_there(current) and current not in directories:
         directories = sorted([*directories, current])
     found = [_about(d, d == current) for d in directories]
     if call.flags.output == "json":
@@ -70,5 +70,7 @@ COMMAND = Command(
         "on, until its directory is gone."
     ),
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
+    examples=(("Every cluster of this user", "minikctl cluster list"),),
     run=run,
+    takes_arguments=False,
 )

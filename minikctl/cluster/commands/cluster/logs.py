@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from minikctl.client.state_dir import load
-from minikctl.cluster import layout
+from minikctl.cluster import completing, layout
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, INT, Option
@@ -91,5 +91,6 @@ COMMAND = Command(
         ("Everything", "minikctl cluster logs"),
         ("Follow the controllers and the scheduler", "minikctl cluster logs controller-manager -f"),
     ),
+    complete=completing.components,
     run=run,
 )

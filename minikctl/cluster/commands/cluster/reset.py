@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def _ask(call: Invocation, directory: Path) -> None:
     """Nothing is lost by accident: without a terminal to ask on, --yes must say it."""
     if not call.env.stdin_is_terminal:
         raise UsageError("reset deletes every object of the cluster: say --yes to confirm")
-    call.err(f"Delete every object, container, volume and log of the cluster in {directory}? [y/N] ", end="")
+    call.err(f"Delete every object, container, volume, image and log of the cluster in {directory}? [y/N] ", end="")
     call.env.stderr.flush()
     if call.env.stdin.readline().strip().lower() not in ("y", "yes"):
         call.err("Nothing was deleted.")
@@ -47,23 +49,29 @@ def remove(directory: Path) -> None:
     """What the cluster wrote, cluster.json last; `run` stays, because its lock is held. Raises EnvironmentProblem."""
     for name in OWN_FOLDERS:
         folder = directory / name
-        if name != "run" and folder.exists():
-            shutil.rmtree(folder, onerror=_make_writable)
+        if folder.is_symlink():
+            folder.unlink()
+        elif name != "run" and folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                _make_writable(folder)
+                shutil.rmtree(folder, ignore_errors=True)
             if folder.exists():
                 raise EnvironmentProblem(f"cannot delete {folder}")
     for name in reversed(OWN_FILES):
         (directory / name).unlink(missing_ok=True)
 
 
-def _make_writable(function: object, path: str, _info: object) -> None:
-    """A container may have left folders that we may not write."""
-    import contextlib
-    import os
-
+def _make_writable(folder: Path) -> None:
+    """A container, and overlays, leave folders that we may not read or write."""
     with contextlib.suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        function(path)  # type: ignore[operator]
+        folder.chmod(0o700)
+    for parent, folders, _ in os.walk(folder):
+        for name in folders:
+            path = os.path.join(parent, name)
+            with contextlib.suppress(OSError):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
 
 
 COMMAND = Command(
@@ -74,5 +82,10 @@ COMMAND = Command(
         Option("yes", BOOL, short="y", help="Do not ask."),
         Option("snapshots", BOOL, help="Delete its snapshots, too."),
     ),
+    examples=(
+        ("Begin from nothing, without a question", "minikctl cluster reset --yes"),
+        ("Its snapshots, too", "minikctl cluster reset --yes --snapshots"),
+    ),
     run=run,
+    takes_arguments=False,
 )

@@ -23,5 +23,10 @@ COMMAND = Command(
     summary="Stop and start the cluster, with other settings if any are given",
     use="restart [--nodes N] [--simulated] [--control-planes N] [--fsync]",
     options=SETTINGS,
+    examples=(
+        ("Start every process anew", "minikctl cluster restart"),
+        ("Go on with three nodes", "minikctl cluster restart --nodes 3"),
+    ),
     run=run,
+    takes_arguments=False,
 )

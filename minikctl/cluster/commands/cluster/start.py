@@ -53,8 +53,6 @@ def _timing(given: dict[str, float]) -> dict[str, float]:
 
 
 def run(call: Invocation) -> None:
-    if call.args:
-        raise call.usage_error(f"unknown argument {call.args[0]!r}")
     directory = kubeconfig.local_directory(call)
     fresh = start.start(directory, **settings(call))
     ready = wait(call, directory)
@@ -68,9 +66,14 @@ def wait(call: Invocation, directory: Path) -> int:
     if not err.isatty():
         return start.wait_ready(directory)
 
+    shown = ""
+
     def progress(text: str) -> None:
-        err.write(f"\r{text} …\x1b[K")
-        err.flush()
+        nonlocal shown
+        if text != shown:
+            shown = text
+            err.write(f"\r{text} …\x1b[K")
+            err.flush()
 
     try:
         return start.wait_ready(directory, progress)
@@ -97,4 +100,5 @@ COMMAND = Command(
         ("Start one whose control plane survives the loss of a process", "minikctl cluster start --control-planes 3"),
     ),
     run=run,
+    takes_arguments=False,
 )

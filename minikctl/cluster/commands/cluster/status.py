@@ -111,5 +111,10 @@ COMMAND = Command(
     summary="Show whether the cluster runs, and its processes",
     use="status [-o json]",
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
+    examples=(
+        ("Does it run, and with what?", "minikctl cluster status"),
+        ("The same for a script", "minikctl cluster status -o json"),
+    ),
     run=run,
+    takes_arguments=False,
 )

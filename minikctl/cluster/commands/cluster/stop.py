@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from minikctl.client.state_dir import is_ours
+from minikctl.client.state_dir import load
 from minikctl.cluster import start
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
+from minikctl.util.errors import EnvironmentProblem
 
 
 def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
-    if not is_ours(directory):
+    try:
+        there = load(directory) is not None
+    except EnvironmentProblem:
+        if not start.is_running(directory):  # a broken file does not keep its processes alive
+            raise
+        there = True
+    if not there:
         call.out(f"There is no cluster in {directory}")
         return
     stopped = start.stop(directory)
@@ -21,5 +28,7 @@ COMMAND = Command(
     name="stop",
     summary="End every process of the cluster; its objects stay",
     use="stop",
+    examples=(("Stop the cluster; the next command starts it again", "minikctl cluster stop"),),
     run=run,
+    takes_arguments=False,
 )

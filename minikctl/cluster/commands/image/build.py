@@ -74,8 +74,8 @@ COMMAND = Command(
         "Build an image from a Dockerfile.\n\n"
         "Supported: FROM (stages, AS, scratch), RUN, COPY and ADD (--from, --chown, --chmod; patterns; .dockerignore; ADD "
         "unpacks tar files), ENV, ARG, WORKDIR, CMD, ENTRYPOINT, EXPOSE, USER, LABEL, VOLUME, STOPSIGNAL, SHELL. HEALTHCHECK "
-        "is ignored, here-documents, mounts of RUN and URLs are refused. RUN has the sandbox of containers and the network "
-        "of this machine.\n\n"
+        "is ignored, URLs are refused. RUN has the sandbox of containers and the network of this machine; "
+        "its --mount may be of type bind, tmpfs or cache, which begins empty.\n\n"
         "FROM an emulated image (busybox, python, …) lays the new files over this machine's own programs; such an image "
         "runs in minikctl only. In a cluster of an ordinary user all files belong to root in the image."
     ),

@@ -19,8 +19,7 @@ def run(call: Invocation) -> None:
     with images.plainly("cannot list the images"):
         found = images.listed(call, emulated=flags.all)
     if call.args:
-        wanted = {images.whole(word) for word in call.args}
-        found = [one for one in found if one.name in wanted]
+        found = [one for one in found if any(images.means(word, one) for word in call.args)]
     if flags.quiet:
         call.out("".join(f"{i}\n" for i in dict.fromkeys(_short_id(one) for one in found if one.id)), end="")
     elif flags.output == "name":
@@ -37,11 +36,11 @@ _HEADER = ("REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SOURCE")
 
 
 def _row(call: Invocation, one: Listed) -> tuple[str, ...]:
-    repository, _, tag = images.short(one.name).rpartition(":")
-    if one.name.startswith("sha256:"):
-        repository, tag = "<none>", "<none>"
+    repository, tag = images.split(images.short(one.name))
+    if not one.id:
+        tag = images.some_tags(tag)
     size = images.human_size(one.size) if one.id else "-"
-    return (repository, tag, _short_id(one) or "-", _age(call, one.created), size, one.source)
+    return (repository or "<none>", tag or "<none>", _short_id(one) or "-", _age(call, one.created), size, one.source)
 
 
 def _short_id(one: Listed) -> str:
@@ -95,5 +94,9 @@ COMMAND = Command(
     ),
     aliases=("list",),
     complete=images.complete,
+    examples=(
+        ("Images that were built, loaded or pulled", "minikctl image ls"),
+        ("The emulated ones, too", "minikctl image ls --all"),
+    ),
     run=run,
 )

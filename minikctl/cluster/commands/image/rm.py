@@ -35,5 +35,9 @@ COMMAND = Command(
     description="Remove names of images, and the images that have none left. IMAGE is a name or the beginning of an ID.",
     aliases=("remove",),
     complete=images.complete,
+    examples=(
+        ("Remove an image by its name", "minikctl image rm me/app:1"),
+        ("Remove whatever has this ID", "minikctl image rm e3b157b99f52"),
+    ),
     run=run,
 )

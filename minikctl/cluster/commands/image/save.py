@@ -56,5 +56,9 @@ COMMAND = Command(
         Option("output", short="o", help="The file; without it the archive goes to standard output.", complete="files"),
     ),
     complete=images.complete,
+    examples=(
+        ("Write an archive that docker load takes", "minikctl image save -o app.tar me/app:1"),
+        ("Pass it on", "minikctl image save me/app:1 | docker load"),
+    ),
     run=run,
 )

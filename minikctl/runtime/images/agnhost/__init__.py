@@ -8,6 +8,10 @@ from pathlib import Path
 from minikctl.runtime.images import MIB, Image, Program
 from minikctl.runtime.images._applets import programs
 
+HERE = Path(__file__).parent
+CERTIFICATE = {f"/localhost.{kind}": (HERE / f"localhost.{kind}").read_text() for kind in ("crt", "key")}
+"""For localhost, signed by itself. Its key is known to everybody: it proves nothing, as that of the real image."""
+
 IMAGES = (
     Image(
         names=(
@@ -22,10 +26,10 @@ IMAGES = (
         ports=(8080,),
         programs={
             **programs(),
-            "/agnhost": Program(script=Path(__file__).with_name("server.py")),
-            "/agnhost-2": Program(script=Path(__file__).with_name("second.py")),
+            "/agnhost": Program(script=HERE / "server.py"),
+            "/agnhost-2": Program(script=HERE / "second.py"),
         },
-        files={"/uploads/": ""},
+        files={"/uploads/": "", **CERTIFICATE},
         size=50 * MIB,
     ),
     Image(
@@ -34,8 +38,8 @@ IMAGES = (
         entrypoint=("/agnhost", "liveness"),
         ports=(8080,),
         programs={
-            "/agnhost": Program(script=Path(__file__).with_name("server.py")),
-            "/server": Program(script=Path(__file__).with_name("server.py")),
+            "/agnhost": Program(script=HERE / "server.py"),
+            "/server": Program(script=HERE / "server.py"),
         },
         size=5 * MIB,
     ),

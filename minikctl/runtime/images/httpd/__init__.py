@@ -1,4 +1,4 @@
-"""Apache httpd: serves /usr/local/apache2/htdocs, "It works!" when nothing is mounted there."""
+"""Apache httpd: serves /usr/local/apache2/htdocs, where an index.html says "It works!"."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ IMAGES = (
         ports=(80,),
         programs={"/usr/local/bin/httpd-foreground": _SCRIPT, "/usr/local/apache2/bin/httpd": _SCRIPT},
         reads=("/usr/local/apache2/htdocs",),
+        files={"/usr/local/apache2/htdocs/index.html": "<html><body><h1>It works!</h1></body></html>\n"},
         working_dir="/usr/local/apache2",
         size=45 * MIB,
     ),

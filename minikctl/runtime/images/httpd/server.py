@@ -11,9 +11,7 @@ import _server as http
 
 PORT = 80
 CONTENT = "/usr/local/apache2/htdocs"
-WORKS = b"<html><body><h1>It works!</h1></body></html>\n"
 LATEST = "2.4.66"
-STARTED = time.time()
 
 
 def version():
@@ -43,13 +41,8 @@ def handle(request):
     media = "text/html; charset=iso-8859-1"
     if request.method not in ("GET", "HEAD", "OPTIONS", "POST"):
         return http.Answer(405, page(405), media)
-    folder = http.root(CONTENT)
-    if folder:
-        status, body, kind, modified = http.serve_file(os.path.realpath(folder), request.path)
-    elif request.path in ("/", "/index.html"):
-        status, body, kind, modified = 200, WORKS, "text/html", STARTED
-    else:
-        status, body, kind, modified = 404, b"", "", 0
+    folder = os.path.realpath(http.root() + CONTENT)
+    status, body, kind, modified = http.serve_file(folder, request.path)
     if status == 301:
         where = f"http://{request.headers.get('host', http.address())}{request.path}/"
         return http.Answer(301, page(301), media, [("Location", where)])

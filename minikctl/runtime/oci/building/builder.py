@@ -6,7 +6,7 @@ then stay below the layers: such an image is not portable), an image of a regist
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from minikctl.runtime import images
 from minikctl.runtime.interface import ImageFailure
 from minikctl.runtime.oci import model, roots
 from minikctl.runtime.oci.archive import manifest_of
-from minikctl.runtime.oci.building import context, dockerfile
+from minikctl.runtime.oci.building import context, dockerfile, mounts
 from minikctl.runtime.oci.building.context import Context
 from minikctl.runtime.oci.building.dockerfile import BuildError, Instruction
 from minikctl.runtime.oci.building.dockerfile import Stage as Source
@@ -27,7 +27,7 @@ from minikctl.runtime.reference import BadReference, names_registry, parse
 from minikctl.util.jsonio import compact
 
 COPY_FLAGS = {"from", "chown", "chmod", "link"}
-FLAGS = {"FROM": {"platform"}, "COPY": COPY_FLAGS, "ADD": COPY_FLAGS - {"from"}, "HEALTHCHECK": None}
+FLAGS = {"FROM": {"platform"}, "RUN": {"mount"}, "COPY": COPY_FLAGS, "ADD": COPY_FLAGS - {"from"}, "HEALTHCHECK": None}
 """The flags of each instruction; None: any."""
 PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy")
 
@@ -101,6 +101,7 @@ class _Build:
             names = [
                 dockerfile.base_of(source.base),
                 *(i.flags["from"] for i in source.instructions if "from" in i.flags),
+                *(m["from"] for i in source.instructions for m in mounts.options(i) if "from" in m),
             ]
             for earlier in (self._earlier(n, index) for n in names):
                 if earlier is not None:
@@ -122,7 +123,7 @@ class _Build:
 
     def _shown(self, one: Instruction) -> str:
         self._count += 1
-        flags = "".join(f" --{name}={value}" for name, value in one.flags.items())
+        flags = "".join(f" --{name}={v}" for name, value in one.flags.items() for v in value.split("\n"))
         return f"[{self._count}/{self._steps}] {one.keyword}{flags} {one.text}"
 
     @staticmethod
@@ -247,7 +248,7 @@ class _Build:
 
     def _files(self, stage: Stage, source: Source, one: Instruction, shown: str) -> None:
         if one.keyword == "RUN":
-            stage.run(one, shown, self._shared)
+            stage.run(one, shown, self._shared, [*self._mounts(stage, source, one)])
         elif one.keyword == "WORKDIR":
             path = stage.below(stage.word(one, one.text))
             stage.settings["WorkingDir"] = path
@@ -256,6 +257,11 @@ class _Build:
             stage.copy(one, self._other(source, one, stage.word(one, one.flags["from"])), shown)
         else:
             stage.copy(one, self._context, shown)
+
+    def _mounts(self, stage: Stage, source: Source, one: Instruction) -> Iterator[mounts.Ready]:
+        for wanted in mounts.wanted(one, lambda text: stage.word(one, text), stage.below):
+            context = self._other(source, one, wanted.origin) if wanted.origin else self._context
+            yield mounts.Ready(wanted, context if wanted.kind == "bind" else None)
 
     def _other(self, source: Source, one: Instruction, name: str) -> Context:
         """What COPY --from has: the root of a stage, or of an image."""
@@ -313,7 +319,7 @@ class _Build:
             settings["Labels"] = {**(settings.get("Labels") or {}), **self._request.labels}
         system, machine = self._platform
         config = {
-            **({"created": stage.created} if stage.created else {}),
+            "created": stage.created or self._now,  # nothing but settings: as of now
             "architecture": machine,
             "os": system,
             "config": {k: settings[k] for k in sorted(settings)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from minikctl.runtime.interface import ImageFailure
 from minikctl.util.jsonio import JSONError, loads
@@ -18,7 +18,7 @@ LISTS = ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD")
 _DIRECTIVE = re.compile(r"#\s*([a-zA-Z]+)\s*=\s*(.*?)\s*$")
 _FLAG = re.compile(r"--([a-z-]+)(?:=(\S*))?(?:\s+|$)")
 _FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+([a-zA-Z][a-zA-Z0-9_.-]*))?\s*$")
-_HEREDOC = re.compile(r"<<-?[\"']?[A-Za-z_]")
+_HEREDOC = re.compile(r"[0-9]*<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_.-]*)\2((?:[>|&;)].*)?)")
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = re.compile(rf"\$(?:({_NAME})|\{{({_NAME})(:?[-+])?)")
 
@@ -28,14 +28,32 @@ class BuildError(ImageFailure):
 
 
 @dataclass(frozen=True)
+class Document:
+    """A here-document. is_literal: its name is in quotes, and variables in it are left alone."""
+
+    name: str
+    text: str
+    is_literal: bool = False
+
+
+@dataclass(frozen=True)
 class Instruction:
-    """One instruction. text: what stands behind keyword and flags; words: the JSON list, None for the shell form."""
+    """One instruction. text: what stands behind keyword and flags; words: the JSON list, None for the shell form. A flag
+    that may be repeated (--mount) has a line for each."""
 
     line: int
     keyword: str
     text: str
     flags: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] | None = None
+    documents: tuple[Document, ...] = ()
+
+    @property
+    def script(self) -> str:
+        """What a shell is given of RUN: the line with its here-documents, or the only one where there is nothing else."""
+        if len(self.documents) == 1 and (m := _HEREDOC.fullmatch(self.text)) and not m[4]:
+            return self.documents[0].text
+        return self.text + "".join(f"\n{d.text}{d.name}" for d in self.documents)
 
     def failure(self, why: str) -> BuildError:
         return BuildError(f"line {self.line}: {self.keyword}: {why}")
@@ -63,8 +81,8 @@ def parse(text: str) -> Dockerfile:
     """Raises BuildError."""
     before: list[Instruction] = []
     stages: list[tuple[Instruction, list[Instruction]]] = []
-    for line, joined in logical_lines(text):
-        one = instruction(line, joined)
+    for line, joined, documents in logical_lines(text):
+        one = replace(instruction(line, joined), documents=documents)
         if one.keyword == "FROM":
             stages.append((one, []))
         elif stages:
@@ -92,25 +110,54 @@ def base_of(base: Instruction) -> str:
     return found[1]
 
 
-def logical_lines(text: str) -> list[tuple[int, str]]:
-    """(number of the first line, lines joined where they are continued), without comments and empty lines."""
+def logical_lines(text: str) -> list[tuple[int, str, tuple[Document, ...]]]:
+    """(number of the first line, lines joined where they are continued, here-documents below them), without comments and
+    empty lines. Raises BuildError."""
     escape, found = _escape(text), []
-    begun, joined = 0, ""
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("#") or (not stripped and joined):
+    begun, joined, i = 0, "", 0
+    lines = text.removeprefix("\ufeff").splitlines()
+    while i < len(lines):
+        line, stripped = lines[i], lines[i].strip()
+        i += 1
+        if stripped.startswith("#") or not stripped:
             continue
-        if not stripped:
-            continue
-        begun = begun or number
+        begun = begun or i
         if stripped.endswith(escape):
             joined += line.rstrip()[: -len(escape)]
             continue
-        found.append((begun, (joined + line).strip()))
+        whole, documents = (joined + line).strip(), []
+        for dash, name, is_literal in _markers(whole):
+            document, i = _document(begun, lines, i, name, is_literal, bool(dash))
+            documents.append(document)
+        found.append((begun, whole, tuple(documents)))
         begun, joined = 0, ""
     if joined.strip():
-        found.append((begun, joined.strip()))
+        found.append((begun, joined.strip(), ()))
     return found
+
+
+def _markers(line: str) -> list[tuple[str, str, bool]]:
+    """(dash, name, whether it is in quotes) of the here-documents that a RUN, COPY or ADD begins."""
+    if "<<" not in line or line.split(None, 1)[0].upper() not in ("RUN", "COPY", "ADD"):
+        return []
+    try:
+        words = split(Instruction(0, "", line))
+    except BuildError:
+        return []
+    found = (_HEREDOC.fullmatch(word) for word in words)
+    return [(m[1], m[3], bool(m[2])) for m in found if m]
+
+
+def _document(begun: int, lines: list[str], i: int, name: str, is_literal: bool, dash: bool) -> tuple[Document, int]:
+    """The here-document that begins at line `i`, and the line behind it. Raises BuildError."""
+    kept = []
+    while i < len(lines):
+        line = lines[i].lstrip("\t") if dash else lines[i]
+        i += 1
+        if line == name:
+            return Document(name, "".join(f"{k}\n" for k in kept), is_literal), i
+        kept.append(line)
+    raise BuildError(f"line {begun}: the here-document {name} has no end")
 
 
 def _escape(text: str) -> str:
@@ -133,13 +180,12 @@ def instruction(line: int, text: str) -> Instruction:
         raise BuildError(f"line {line}: unknown instruction: {keyword}")
     flags: dict[str, str] = {}
     while keyword not in ("ENV", "LABEL", "ARG") and (flag := _FLAG.match(rest)):
-        flags[flag[1]] = flag[2] if flag[2] is not None else "true"
+        value = flag[2] if flag[2] is not None else "true"
+        flags[flag[1]] = f"{flags[flag[1]]}\n{value}" if flag[1] == "mount" and "mount" in flags else value
         rest = rest[flag.end() :]
     one = Instruction(line, keyword, rest, flags)
     if not rest:
         raise one.failure("nothing follows it")
-    if keyword in ("RUN", "COPY", "ADD") and _HEREDOC.search(rest):
-        raise one.failure("here-documents are not supported")
     return Instruction(line, keyword, rest, flags, _list(rest) if keyword in LISTS else None)
 
 
@@ -184,6 +230,30 @@ def expand(one: Instruction, text: str, values: Mapping[str, str]) -> str:
     if quote:
         raise one.failure("no closing quotation")
     return "".join(out)
+
+
+def expand_text(one: Instruction, text: str, values: Mapping[str, str]) -> str:
+    """A here-document: variables are replaced, all else stays. Raises BuildError."""
+    out, i = [], 0
+    while i < len(text):
+        if text.startswith("\\$", i):
+            out.append("$")
+            i += 2
+        elif found := _VARIABLE.match(text, i):
+            end = found.end() if found[1] else _closing(text, found.end())
+            out.append(expand(one, text[i:] if end < 0 else text[i:end], values))
+            i = end
+        else:
+            out.append(text[i])
+            i += 1
+    return "".join(out)
+
+
+def without_markers(text: str) -> str:
+    """`<<EOF` as the file that it stands for."""
+    return " ".join(
+        m[3] + m[4] if (m := _HEREDOC.fullmatch(word)) else word for word in split(Instruction(0, "", text))
+    )
 
 
 def _closing(text: str, i: int) -> int:

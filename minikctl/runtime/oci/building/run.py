@@ -18,12 +18,11 @@ from minikctl.runtime.sandbox.runtime import commands, visible
 OF_HOST = ("/etc/resolv.conf", "/etc/hosts")
 """So that what runs has the network of this machine."""
 NOT_PART = ("etc/resolv.conf", "etc/hosts", "etc/hostname", "dev", "proc", "sys", "opt/.minikctl")
-_SYSTEM = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """argv in a container whose root is `root`. host: the emulated image below it, if any."""
+    """argv in a container whose root is `root`. host: the emulated image below it, if any. mounts: more than the usual."""
 
     root: Path
     argv: Sequence[str]
@@ -31,6 +30,7 @@ class Run:
     working_dir: str
     security: Security
     host: object = None
+    mounts: Sequence[Mount] = ()
 
 
 def run(one: Run, scratch: Path, shared: Path, layer: Layer, say: Callable[[bytes], None]) -> int:
@@ -45,6 +45,7 @@ def run(one: Run, scratch: Path, shared: Path, layer: Layer, say: Callable[[byte
     settings = host or Settings(names=("scratch",), tags="")
     tree.make(layout, settings, commands(settings, settings.names[0]) if host else {})
     mounts = [Mount(place, place, read_only=True) for place in OF_HOST if os.path.exists(place)]
+    mounts += one.mounts
     tree.make_places(layout, mounts)
     uppers = {"" if place == "/" else place.strip("/"): layout.upper(place) for place, _ in layout.overlays()}
     before = stamps(uppers)
@@ -66,7 +67,8 @@ def run(one: Run, scratch: Path, shared: Path, layer: Layer, say: Callable[[byte
         _fill(filter_, blind)
         code = _start(one, layout.host_tools, words.fileno(), filter_.fileno(), say)
     own = (*NOT_PART, *(link.strip("/") for link in layout.links)) if host else NOT_PART
-    written(layer, uppers, before, own)
+    stubs = (m.container_path.strip("/") for m in one.mounts)  # where there was nothing to mount on
+    written(layer, uppers, before, (*own, *stubs))
     return code
 
 
@@ -84,7 +86,7 @@ def _start(one: Run, host_tools: bool, words: int, filter_: int, say: Callable[[
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_SYSTEM,
+        env={**command.inherited(one.env), **command.SYSTEM_ENV},
         pass_fds=(words, filter_),
         umask=0o022,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ from minikctl.runtime.oci.building.context import Context
 from minikctl.runtime.oci.building.copying import Copy, fingerprint, write
 from minikctl.runtime.oci.building.dockerfile import Instruction
 from minikctl.runtime.oci.building.layers import Layer, Owner
+from minikctl.runtime.oci.building.mounts import Ready
 from minikctl.runtime.oci.building.run import Run, run
 from minikctl.runtime.oci.inside import resolve, within
 from minikctl.runtime.oci.model import OCI_LAYER, Descriptor
 from minikctl.runtime.oci.store import Store
 from minikctl.runtime.process.folder import remove_tree
 from minikctl.runtime.process.launch import PATH
+from minikctl.runtime.sandbox.bwrap import merged_links, probe
 from minikctl.util.files import atomic_write
 from minikctl.util.jsonio import JSONError, compact, indented, loads
 
@@ -200,6 +202,12 @@ class Stage:
         return Owner(found.uid, gid, bits)
 
     def copy(self, one: Instruction, context: Context, shown: str, *, keep_owner: bool = False) -> None:
+        if one.documents:
+            with tempfile.TemporaryDirectory(dir=self.store.partial) as folder:
+                self._write_documents(one, Path(folder))
+                bare = replace(one, documents=(), text=dockerfile.without_markers(one.text))
+                self.copy(bare, Context(Path(folder)), shown, keep_owner=keep_owner)
+            return
         words = [self.word(one, w) for w in (dockerfile.split(one) if one.words is None else one.words)]
         if len(words) < 2:
             raise one.failure("at least a source and a destination are needed")
@@ -211,12 +219,17 @@ class Stage:
         sources = [target, [owner.uid, owner.gid, owner.mode], fingerprint(wanted)]
         self.step(one, sources, lambda layer: write(wanted, layer, self.root()), shown)
 
+    def _write_documents(self, one: Instruction, folder: Path) -> None:
+        for document in one.documents:
+            text = document.text if document.is_literal else dockerfile.expand_text(one, document.text, self.values)
+            path = folder / document.name
+            path.write_text(text)
+            path.chmod(0o644)
+
     def place(self, path: str) -> str:
         """Where something is that is to be at a path of the image: links lead on, also those that the host has."""
         links: Mapping[str, str] = {}
         if self.host is not None:
-            from minikctl.runtime.sandbox.bwrap import merged_links
-
             links = merged_links()
         return resolve(self.root(), path, links).lstrip("/")
 
@@ -234,14 +247,19 @@ class Stage:
 
         self.step(one, path, make, shown)
 
-    def run(self, one: Instruction, shown: str, shared: Path) -> None:
+    def run(self, one: Instruction, shown: str, shared: Path, mounts: Sequence[Ready] = ()) -> None:
         shell = tuple(self.settings.get("Shell") or SHELL)
-        argv = one.words if one.words is not None else (*shell, one.text)
+        argv = one.words if one.words is not None else (*shell, one.script)
+        if one.words is None and one.script.startswith("#!"):
+            raise one.failure(
+                "a here-document with a program of its own (#!) is not supported: name the program behind RUN"
+            )
         if not argv:
             raise one.failure("the list has no command")
         user = str(self.settings.get("User") or "")
         declared = [[k, v] for k, v in sorted(self.arguments.items())]
         sources = [list(argv), sorted(self.env.items()), declared, self.working_dir, user]
+        sources += [m.fingerprint(one) for m in mounts]
 
         def make(layer: Layer) -> None:
             try:
@@ -251,14 +269,21 @@ class Stage:
             env = {"PATH": PATH, "HOME": who.home, "HOSTNAME": "build", **self.arguments, **self.env}
             security = Security(user=who.uid, group=who.gid, groups=who.groups)
             folder = resolve(self.root(), self.working_dir)
-            wanted = Run(self.root(), argv, tuple(env.items()), folder, security, self.host)
             scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=self.store.roots))
+            held = Path(tempfile.mkdtemp(prefix=".build-", dir=self.store.roots))
             try:
+                ready = [m.make(one, held / str(number)) for number, m in enumerate(mounts)]
+                wanted = Run(self.root(), argv, tuple(env.items()), folder, security, self.host, ready)
                 code = run(wanted, scratch, shared, layer, lambda part: self.say(part.decode("utf-8", "replace")))
+            except dockerfile.BuildError:
+                raise
             except (OSError, RuntimeFailure) as e:
                 raise one.failure(f"cannot run it: {e}") from None
             finally:
                 remove_tree(scratch)
+                remove_tree(held)
+            if code and (refused := probe(self.store.roots)):
+                raise one.failure(f"it needs a sandbox: {refused}")
             if code:
                 raise one.failure(f"the command {_shown(argv)} returned a non-zero code: {code}")
 

@@ -37,5 +37,6 @@ COMMAND = Command(
     summary="Take it away again, and every object of its kinds",
     use="disable NAME",
     complete=tuple(a.name for a in addons.ADDONS if a.objects is not None),
+    examples=(("Take Gateways and their routes away", "minikctl cluster addons disable gateway-api"),),
     run=run,
 )

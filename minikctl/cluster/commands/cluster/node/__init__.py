@@ -12,7 +12,7 @@ def run(call: Invocation) -> int | None:
 COMMAND = Command(
     name="node",
     summary="Add, remove, stop and start nodes of the local cluster",
-    use="cluster node (add | remove | stop | start)",
+    use="cluster node (add | remove | stop | start | presets)",
     description=(
         "Add, remove, stop and start nodes of the local cluster.\n\n"
         "Every real node is an agent process with a lease of its own; simulated nodes share one and run no processes. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minikctl.api.names import dns_subdomain, label_value, qualified_name
-from minikctl.cluster import nodes
+from minikctl.cluster import completing, nodes
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, INT, STRING, Option
@@ -111,7 +111,12 @@ COMMAND = Command(
         Option("count", INT, default=1, help="How many, with names chosen here: node-4, node-5, …"),
         Option("cpu", STRING, help="How many cores it says that it has (4, 500m). Default: the machine's."),
         Option("memory", STRING, help="How much memory it says that it has (8Gi). Default: the machine's."),
-        Option("preset", STRING, help="A machine of a managed cloud (t3.medium, e2-standard-2, Standard_B2s)."),
+        Option(
+            "preset",
+            STRING,
+            help="A machine of a managed cloud (t3.medium, e2-standard-2, Standard_B2s).",
+            complete=completing.presets,
+        ),
         Option("pods", INT, default=110, help="How many pods it takes at the most."),
         Option("labels", STRING, help="Labels: key=value,key=value."),
         Option("taints", STRING, help="Taints: key=value:Effect,key:Effect."),

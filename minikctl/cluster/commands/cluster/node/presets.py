@@ -8,8 +8,6 @@ from minikctl.kubectl.printers.columns import render
 
 
 def run(call: Invocation) -> None:
-    if call.args:
-        raise call.usage_error(f"unknown argument {call.args[0]!r}")
     rows = [["NAME", "CLOUD", "CPU", "MEMORY", "PODS", "ALLOCATABLE-CPU", "ALLOCATABLE-MEMORY"]]
     for one in PRESETS.values():
         left = f"{one.cpu * 1000 - one.reserved_cpu}m", f"{one.memory - one.reserved_memory}Mi"
@@ -21,5 +19,7 @@ COMMAND = Command(
     name="presets",
     summary="List the machines of managed clouds that `node add --preset` knows",
     use="cluster node presets",
+    examples=(("What there is", "minikctl cluster node presets"),),
     run=run,
+    takes_arguments=False,
 )

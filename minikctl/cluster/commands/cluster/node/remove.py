@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minikctl.api.errors import ApiError
-from minikctl.cluster import nodes
+from minikctl.cluster import completing, nodes
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -28,6 +28,6 @@ COMMAND = Command(
     summary="Remove nodes: their agents and containers end, their Node objects are deleted",
     use="cluster node remove NODE…",
     examples=(("Remove a node, politely", "minikctl drain node-3 && minikctl cluster node remove node-3"),),
-    complete="nodes",
+    complete=completing.nodes,
     run=run,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikctl.cluster import nodes
+from minikctl.cluster import completing, nodes
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -22,6 +22,6 @@ COMMAND = Command(
     summary="Switch nodes on again",
     use="cluster node start NODE…",
     examples=(("Bring a node back", "minikctl cluster node start node-2"),),
-    complete="nodes",
+    complete=completing.nodes,
     run=run,
 )

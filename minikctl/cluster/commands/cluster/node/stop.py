@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikctl.cluster import nodes
+from minikctl.cluster import completing, nodes
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -30,6 +30,6 @@ COMMAND = Command(
     examples=(
         ("See what happens when a node fails", "minikctl cluster node stop node-2; minikctl get pods -o wide -w"),
     ),
-    complete="nodes",
+    complete=completing.nodes,
     run=run,
 )

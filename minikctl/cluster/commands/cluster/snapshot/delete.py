@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minikctl.cluster import snapshots
+from minikctl.cluster import completing, snapshots
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.util.errors import UsageError
@@ -23,5 +23,7 @@ COMMAND = Command(
     name="delete",
     summary="Delete snapshots",
     use="cluster snapshot delete NAME...",
+    examples=(("Delete two of them", "minikctl cluster snapshot delete before-exercise 20260801-101500"),),
+    complete=completing.snapshots,
     run=run,
 )

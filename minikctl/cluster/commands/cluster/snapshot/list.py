@@ -41,5 +41,10 @@ COMMAND = Command(
     summary="List the snapshots of the cluster",
     use="cluster snapshot list [-o json]",
     options=(Option("output", short="o", help="Output format. One of: (json).", complete=("json",)),),
+    examples=(
+        ("Show them", "minikctl cluster snapshot list"),
+        ("Their names for a script", "minikctl cluster snapshot list -o json | jq -r .[].name"),
+    ),
     run=run,
+    takes_arguments=False,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from minikctl.client.state_dir import load
-from minikctl.cluster import snapshots
+from minikctl.cluster import completing, snapshots
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, Option
@@ -53,5 +53,6 @@ COMMAND = Command(
         ("Go back", "minikctl cluster snapshot restore before-exercise --yes"),
         ("Make a second cluster of it", "minikctl --state-dir /tmp/other cluster snapshot restore ./saved.tar.gz"),
     ),
+    complete=completing.snapshot_or_file,
     run=run,
 )

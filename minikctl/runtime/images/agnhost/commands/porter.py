@@ -1,13 +1,13 @@
 """Says what the environment has: SERVE_PORT_80, SERVE_TCP_PORT_80, SERVE_UDP_PORT_53, SERVE_TLS_PORT_443.
 
-TLS takes $CERT_FILE and $KEY_FILE; the real image's own certificate is not here.
+TLS takes $CERT_FILE and $KEY_FILE, else the image's own certificate.
 """
 
 import _socket
 import os
 
 import _server as http
-from common import compact, flags, listen, say, server
+from common import compact, flags, listen, place, say, server
 
 WEB, UDP, TLS = ("SERVE_PORT_", "SERVE_TCP_PORT_"), "SERVE_UDP_PORT_", "SERVE_TLS_PORT_"
 
@@ -30,13 +30,8 @@ def main(words):
         if key.startswith(WEB):
             listen(made, port, saying(value))
         elif key.startswith(TLS):
-            cert, key_file = os.environ.get("CERT_FILE", ""), os.environ.get("KEY_FILE", "")
-            if not cert:
-                say(
-                    f"tls server on port {port} failed: this emulation has no localhost.crt: set CERT_FILE and KEY_FILE"
-                )
-                continue
-            listen(made, port, saying(value), http.tls(cert, key_file))
+            cert, key_file = os.environ.get("CERT_FILE", "/localhost.crt"), os.environ.get("KEY_FILE", "/localhost.key")
+            listen(made, port, saying(value), http.tls(place(cert), place(key_file)))
         elif key.startswith(UDP):
             _udp(made, int(port), value.encode())
     made.run()
