@@ -49,7 +49,9 @@ def remove(directory: Path) -> None:
     """What the cluster wrote, cluster.json last; `run` stays, because its lock is held. Raises EnvironmentProblem."""
     for name in OWN_FOLDERS:
         folder = directory / name
-        if name != "run" and folder.exists():
+        if folder.is_symlink():
+            folder.unlink()
+        elif name != "run" and folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
             if folder.exists():
                 _make_writable(folder)
