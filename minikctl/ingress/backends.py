@@ -66,6 +66,8 @@ def ready(slices: Iterable[Obj], port_name: str) -> tuple[Endpoint, ...]:
     up: set[Endpoint] = set()
     leaving: set[Endpoint] = set()
     for one in slices:
+        if one.get("addressType", "IPv4") != "IPv4":
+            continue
         numbers = [p["port"] for p in one.get("ports") or [] if (p.get("name") or "") == port_name and p.get("port")]
         for entry in (one.get("endpoints") or []) if numbers else ():
             conditions = entry.get("conditions") or {}

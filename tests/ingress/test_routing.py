@@ -168,6 +168,14 @@ def test_a_path_that_belongs_to_an_older_ingress_is_told_of() -> None:
             "",
         ),
         ({"services": [service("web", type="ExternalName", externalName="web.default.svc")]}, "503", ""),
+        (
+            {
+                "services": [service("web")],
+                "slices": [{**endpoints("web", "2001:db8::1"), "addressType": "IPv6"}],
+            },
+            "503",
+            "",
+        ),
     ],
 )
 def test_backends(given: dict[str, Any], expected: str, problem: str) -> None:

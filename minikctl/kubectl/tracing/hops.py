@@ -17,6 +17,7 @@ from minikctl.kubectl.tracing.words import SCHEMES, Wanted, service_name
 MOST_TRIED = 5
 """Endpoints whose port is tried."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+IPV4 = "IPv4"
 
 
 def trace(wanted: Wanted, facts: Facts, in_namespace: str, source: Obj | None = None) -> Trace:
@@ -214,9 +215,11 @@ class _Tracer:
             hop.below.append(unready)
 
     def _endpoints(self, service: Obj, port: Obj) -> list[tuple[str, int, bool]]:
-        """(address, port, ready) of each endpoint of a Service's port."""
+        """(address, port, ready) of each endpoint of a Service's port that anybody is led to."""
         found: dict[str, tuple[str, int, bool]] = {}
         for slice_ in self.facts.slices_of(service):
+            if slice_.get("addressType", IPV4) != IPV4:
+                continue
             numbers = [
                 p["port"]
                 for p in slice_.get("ports") or []
@@ -235,7 +238,7 @@ class _Tracer:
                 f"Service {title} has no ready endpoint: none of its {len(endpoints)} pods is ready",
             )
         if not wanted:
-            return "NoEndpoints", f"Service {title} has no selector, and nobody has made an EndpointSlice for it"
+            return "NoEndpoints", f"Service {title} has no selector, and {self._slices_lack(service, port)}"
         text = ",".join(f"{k}={v}" for k, v in sorted(wanted.items()))
         matcher = from_labels(wanted)
         pods = [p for p in self.facts.pods if namespace(p) == namespace(service) and matcher.matches(labels_of(p))]
@@ -251,6 +254,20 @@ class _Tracer:
             return "WrongTargetPort", f"no pod of Service {title} has a port called {target!r}{has}"
         states = ", ".join(f"{name(p)} {_state(p)}" for p in sorted(pods, key=name)[:MOST_TRIED])
         return "NoReadyEndpoints", f"no pod of Service {title} is ready: {states}"
+
+    def _slices_lack(self, service: Obj, port: Obj) -> str:
+        """Why slices that people made lead nowhere."""
+        slices = self.facts.slices_of(service)
+        if not slices:
+            return "nobody has made an EndpointSlice for it"
+        served = [s for s in slices if s.get("addressType", IPV4) == IPV4]
+        if not served:
+            kinds = ", ".join(sorted({s["addressType"] for s in slices}))
+            return f"its EndpointSlices have addresses of type {kinds}: only those of IPv4 lead anywhere here"
+        has = sorted({repr(p.get("name") or "") for s in served for p in s.get("ports") or []})
+        if repr(port.get("name") or "") not in has:
+            return f"its EndpointSlices have no port called {port.get('name') or ''!r}; they have {', '.join(has) or 'none'}"
+        return "its EndpointSlices have no endpoints"
 
     def _near(self, service: Obj) -> str:
         """Pods that share a key with the selector, or that another namespace has."""
