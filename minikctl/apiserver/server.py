@@ -73,7 +73,7 @@ class APIServer:
         from minikctl.apiserver.auth.authorizer import Authorizer
         from minikctl.apiserver.auth.policies import StoredPolicies
 
-        return Authorizer(StoredPolicies(self))
+        return Authorizer(StoredPolicies(self), self)
 
     # ------------------------------------------------------------------ reading
 

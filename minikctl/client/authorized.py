@@ -23,10 +23,14 @@ class AuthorizedClient(LocalClient):
         other.actor = actor
         return other
 
-    def _require(self, verb: str, kind: Kind | str, namespace: str, name: str = "", subresource: str = "") -> None:
+    def _require(
+        self, verb: str, kind: Kind | str, namespace: str, name: str = "", subresource: str = "", node: str = ""
+    ) -> None:
         kind = self._kind(kind)
         where = name if kind.plural == "namespaces" and not kind.group else namespace if kind.namespaced else ""
-        self.api.authorizer.require(self.user, Action(verb, kind.group, kind.plural, subresource, where, name))
+        self.api.authorizer.require(
+            self.user, Action(verb, kind.group, kind.plural, subresource, where, name, node=node)
+        )
 
     # ------------------------------------------------------------------ reading
 
@@ -35,11 +39,11 @@ class AuthorizedClient(LocalClient):
         return super().get(kind, name, namespace, subresource=subresource)
 
     def list(self, kind: Kind | str, namespace: str = "", **options: Any) -> Obj:
-        self._require("list", kind, namespace, _only_name(options))
+        self._require("list", kind, namespace, _exact(options, "metadata.name"), node=_exact(options, "spec.nodeName"))
         return super().list(kind, namespace, **options)
 
     def watch(self, kind: Kind | str, namespace: str = "", **options: Any) -> Iterator[Event]:
-        self._require("watch", kind, namespace, _only_name(options))
+        self._require("watch", kind, namespace, _exact(options, "metadata.name"), node=_exact(options, "spec.nodeName"))
         return super().watch(kind, namespace, **options)
 
     def reflect(self, kind: Kind | str, sink: Sink, namespace: str = "", **options: Any) -> Stop:
@@ -123,12 +127,12 @@ class AuthorizedClient(LocalClient):
         return super().connect(kind, name, namespace, subresource, options)
 
 
-def _only_name(options: Mapping[str, Any]) -> str:
-    """The one name that a list is about, when its field selector says so: rules with names hold for it."""
+def _exact(options: Mapping[str, Any], field: str) -> str:
+    """The one value of a field that is selected: rules with names hold for a name, those of kubelets for their node."""
     from minikctl.api.selectors import SelectorError, parse_field_selector
 
     try:
-        return parse_field_selector(options.get("field_selector") or "").exact("metadata.name") or ""
+        return parse_field_selector(options.get("field_selector") or "").exact(field) or ""
     except SelectorError:
         return ""
 

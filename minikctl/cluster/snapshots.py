@@ -237,7 +237,7 @@ def _unpack(state_dir: Path, file: Path, current: state.Cluster | None) -> Path:
                 top = member.name.split("/")[0]
                 if ".." in member.name.split("/") or top not in (ABOUT, *FILES, *FOLDERS, VOLUMES):
                     raise UsageError(f"{file}: {member.name!r} does not belong into a snapshot")
-                if top != VOLUMES and not (member.isreg() or member.isdir()):
+                if not _is_harmless(incoming, member, top):
                     raise UsageError(f"{file}: {member.name!r} is no plain file")
                 tar.extract(member, incoming, set_attrs=top == VOLUMES, **safely)
         for folder, folders, files in os.walk(incoming):
@@ -246,7 +246,7 @@ def _unpack(state_dir: Path, file: Path, current: state.Cluster | None) -> Path:
                     os.chmod(os.path.join(folder, name), 0o700)
                 for name in files:
                     os.chmod(os.path.join(folder, name), 0o600)
-        restored = state.load(incoming)
+        restored = _settings(incoming, file)
         if restored is None or not (incoming / "registry").is_dir() or not (incoming / "lock").is_file():
             raise UsageError(f"{file} is no snapshot, or a damaged one")
         if current is not None:  # clients know it there
@@ -259,6 +259,37 @@ def _unpack(state_dir: Path, file: Path, current: state.Cluster | None) -> Path:
         shutil.rmtree(incoming, ignore_errors=True)
         raise
     return incoming
+
+
+def _settings(incoming: Path, file: Path) -> state.Cluster | None:
+    """Raises EnvironmentProblem, which names the archive."""
+    try:
+        return state.load(incoming)
+    except EnvironmentProblem as e:
+        why = str(e).removeprefix(f"{incoming}/").partition(";")[0]
+        raise EnvironmentProblem(f"{file} is no snapshot, or a damaged one: {why}") from None
+
+
+def _is_harmless(incoming: Path, member: tarfile.TarInfo, top: str) -> bool:
+    """Whether a member makes a file of its own, at its place. What containers wrote into volumes may be links, too: no
+    other member goes through them, or over them. Python before 3.11.4 does not look."""
+    if top != VOLUMES or member.name == VOLUMES:
+        return member.isdir() or (top != VOLUMES and member.isreg())
+    if not (member.isreg() or member.isdir() or member.issym() or member.isfifo() or member.islnk()):
+        return False
+    if not _is_plain(incoming, os.path.dirname(member.name)):
+        return False
+    if member.islnk():
+        return _is_plain(incoming, member.linkname) and (incoming / member.linkname).is_file()
+    return member.isdir() or not os.path.lexists(incoming / member.name)
+
+
+def _is_plain(incoming: Path, name: str) -> bool:
+    """Whether no part of a path in the volumes is a link."""
+    parts = name.split("/")
+    if parts[0] != VOLUMES or ".." in parts:
+        return False
+    return not any(os.path.islink(incoming.joinpath(*parts[: i + 1])) for i in range(len(parts)))
 
 
 def _above(state_dir: Path, incoming: Path) -> None:

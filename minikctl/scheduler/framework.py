@@ -130,7 +130,8 @@ class Handle:
     """What plugins may use besides pod, node and cache.
 
     listers: informers by kind, as the plugins ask for them. assumed: the same for kinds that the scheduler itself
-    changes, with its own changes on top. submit: have a write done in another thread.
+    changes, with its own changes on top. submit: have a write done in another thread. retry: a pod's uid; what was to
+    make room for it has failed, and no news will tell of that.
     """
 
     listers: Mapping[str, Informer] = field(default_factory=dict)
@@ -138,6 +139,7 @@ class Handle:
     client: Client | None = None
     recorder: EventRecorder | None = None
     submit: Callable[[Callable[[], None]], Any] = lambda work: work()
+    retry: Callable[[str], None] = lambda _uid: None
     now: Callable[[], str] = lambda: ""
     """The present moment as Kubernetes writes it."""
 

@@ -137,6 +137,11 @@ class SchedulingQueue:
                 waiting.because = because
                 self._requeue(waiting)
 
+    def retry(self, uid: str) -> None:
+        """A pod that waits for news will get none: have it tried again after its back-off."""
+        if (waiting := self._unschedulable.pop(uid, None)) is not None:
+            self._push(self._error_backoff, BACKOFF, waiting.backoff_over(), waiting)
+
     def is_waiting(self, uid: str) -> bool:
         return uid in self._waiting
 

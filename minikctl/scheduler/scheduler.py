@@ -106,6 +106,7 @@ class Scheduler:
             self.client,
             self.recorder,
             self._in_background,
+            lambda uid: self._post(lambda: self.queue.retry(uid)),
             lambda: timestamp(self.clock.now()),
         )
 

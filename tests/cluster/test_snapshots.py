@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tarfile
@@ -154,6 +155,83 @@ def test_a_file_that_is_no_snapshot_changes_nothing(root: Path, tmp_path: Path, 
         snapshots.restore(root, bad)
     assert names(root) == ["a"] and not (root.parent / "escaped").exists()
     assert not (root / snapshots.INCOMING).exists()
+
+
+Member = tuple[str, bytes, str]
+"""Name, type, and what is in it or where it leads."""
+FILE, FOLDER, LINK, HARD, DEVICE, PIPE = (
+    *(tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE),
+)
+VOLUMES: Member = ("volumes", FOLDER, "")
+OUTSIDE: dict[str, list[Member]] = {
+    "through a link": [VOLUMES, ("volumes/e", LINK, "{out}"), ("volumes/e/x", FILE, "x")],
+    "over a link": [VOLUMES, ("volumes/e", LINK, "{out}/secret"), ("volumes/e", FILE, "x")],
+    "the volumes a link": [("volumes", LINK, "{out}"), ("volumes/x", FILE, "x")],
+    "one file with another name": [VOLUMES, ("volumes/e", HARD, "{out}/secret")],
+    "by way of a link": [VOLUMES, ("volumes/e", LINK, "{out}"), ("volumes/f", HARD, "volumes/e/secret")],
+    "climbing": [VOLUMES, ("volumes/f", HARD, "volumes/../../outside/secret")],
+    "a device": [VOLUMES, ("volumes/e", DEVICE, "")],
+    "a link in the registry": [("registry/e", LINK, "{out}")],
+}
+
+
+def with_members(root: Path, archive: Path, members: list[Member], out: Path) -> Path:
+    good = Path(snapshots.save(root, "good").path)
+    with tarfile.open(archive, "w:gz") as tar, tarfile.open(good) as source:
+        for member in source:
+            tar.addfile(member, source.extractfile(member))
+        for name, kind, content in members:
+            info, data = tarfile.TarInfo(name), content.format(out=out)
+            info.type, info.mode = kind, 0o755
+            info.size, info.linkname = (len(data), "") if kind == FILE else (0, data)
+            tar.addfile(info, io.BytesIO(data.encode()))
+    return archive
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_nothing_is_written_outside(root: Path, tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tarfile, "tar_filter", raising=False)  # as Python was before 3.11.4
+    out = tmp_path / "outside"
+    out.mkdir()
+    (out / "secret").write_text("mine")
+    bad = with_members(root, tmp_path / "bad.tar.gz", OUTSIDE[case], out)
+    with pytest.raises(UsageError, match="is no plain file"):
+        snapshots.restore(root, bad)
+    assert [p.name for p in out.iterdir()] == ["secret"]
+    assert (out / "secret").read_text() == "mine" and (out / "secret").stat().st_nlink == 1
+    assert not (root / snapshots.INCOMING).exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"nonsense", "not valid JSON"),
+        (b'{"format": 9}', "not a file of minikctl's"),
+        (b'{"format": "minikctl/9"}', "9"),
+    ],
+)
+def test_settings_that_cannot_be_read_name_the_archive(root: Path, tmp_path: Path, content: bytes, why: str) -> None:
+    good, bad = Path(snapshots.save(root, "good").path), tmp_path / "bad.tar.gz"
+    with tarfile.open(bad, "w:gz") as tar, tarfile.open(good) as source:
+        for member in source:
+            data = source.extractfile(member)
+            if member.name == "cluster.json":
+                member.size, data = len(content), io.BytesIO(content)
+            tar.addfile(member, data)
+    with pytest.raises(EnvironmentProblem) as refused:
+        snapshots.restore(root, bad)
+    said = str(refused.value)
+    assert said.startswith(f"{bad} is no snapshot, or a damaged one: cluster.json: ") and why in said
+    assert "--state-dir" not in said and not (root / snapshots.INCOMING).exists()
+
+
+def test_links_that_containers_made_stay(root: Path, tmp_path: Path) -> None:
+    made = [VOLUMES, ("volumes/a", FILE, "a"), ("volumes/b", HARD, "volumes/a"), ("volumes/c", LINK, "{out}")]
+    good = with_members(root, tmp_path / "good.tar.gz", [*made, ("volumes/d", PIPE, "")], Path("/nowhere"))
+    snapshots.restore(root, good)
+    volumes = root / "volumes"
+    assert sorted(p.name for p in volumes.iterdir()) == ["a", "b", "c", "d"]
+    assert (volumes / "b").samefile(volumes / "a") and str((volumes / "c").readlink()) == "/nowhere"
 
 
 def test_names(root: Path) -> None:

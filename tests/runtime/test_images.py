@@ -160,6 +160,7 @@ def test_registered_programs(tmp_path):
 )
 def test_versions_of_nginx(tag, want):
     assert version(tag) == want
+    assert images.find(parse(f"nginx:{tag}")).env["NGINX_VERSION"] == want
 
 
 # ---------------------------------------------------------------------- servers

@@ -111,3 +111,16 @@ def test_a_changed_pod_is_tried_again_and_a_removed_one_never() -> None:
     queue.happened(ClusterEvent.NODE_ADD, 4)
     assert names(queue) == ["a"]
     assert len(queue) == 1
+
+
+def test_a_pod_whose_room_could_not_be_made_is_tried_again_after_its_back_off() -> None:
+    queue, clock = make()
+    queue.update(pod("a"), 1)
+    waiting = queue.pop()
+    assert waiting
+    queue.retry(waiting.pod.uid)  # it is being tried: nothing to do
+    queue.put_back(waiting, FIT)
+    queue.retry(waiting.pod.uid)
+    assert queue.pop() is None
+    clock.advance(1.1)
+    assert queue.pop() is waiting

@@ -1,4 +1,4 @@
-"""May a user do this? RBAC's answer, its reason, and the refusal in Kubernetes' words.
+"""May a user do this? The answer of the Node authorizer and of RBAC, its reason, and the refusal in Kubernetes' words.
 
 Source: Kubernetes `plugin/pkg/auth/authorizer/rbac`, apiserver `endpoints/handlers/responsewriters/errors.go`.
 """
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from minikctl.api.errors import ApiError, forbidden, go_quote
 from minikctl.api.meta import Obj
 from minikctl.apiserver.auth import rbac
-from minikctl.apiserver.auth.policies import Policies
-from minikctl.apiserver.auth.rbac import MASTERS, Action
+from minikctl.apiserver.auth.policies import Policies, Reader
+from minikctl.apiserver.auth.rbac import MASTERS, NODES, Action
 from minikctl.apiserver.request import User
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -31,19 +31,33 @@ class MissingRole(Exception):
 
 
 class Authorizer:
-    """Answers questions on the policies of one cluster."""
+    """Answers questions on the policies of one cluster. `reader`: for what the rights of kubelets follow from."""
 
-    def __init__(self, policies: Policies):
+    def __init__(self, policies: Policies, reader: Reader | None = None):
         self.policies = policies
+        self._reader = reader
 
     def decide(self, user: User, action: Action) -> Decision:
         if MASTERS in user.groups:
+            return Decision(True)
+        why = self._of_nodes(user, action)
+        if why is None:
             return Decision(True)
         problems: list[str] = []
         for binding, subject, rules in self._granted(user, action.namespace, problems):
             if any(rbac.allows(rule, action) for rule in rules):
                 return Decision(True, f"RBAC: allowed by {rbac.described(binding, subject)}")
-        return Decision(False, f"RBAC: {_joined(problems)}" if problems else "")
+        reasons = [why, f"RBAC: {_joined(problems)}" if problems else ""]
+        return Decision(False, "\n".join(r for r in reasons if r))
+
+    def _of_nodes(self, user: User, action: Action) -> str | None:
+        """None when the Node authorizer allows it, else its reason, if any."""
+        if NODES not in user.groups or self._reader is None:
+            return ""
+        from minikctl.apiserver.auth import node_authorizer
+
+        node = node_authorizer.node_of(user)
+        return node_authorizer.refused(node, action, self._reader) if node else ""
 
     def require(self, user: User, action: Action) -> None:
         """Raises ApiError Forbidden."""

@@ -16,6 +16,8 @@ from minikctl.apiserver.request import User
 GROUP = "rbac.authorization.k8s.io"
 MASTERS = "system:masters"
 """The group whose members may do everything, whatever roles there are."""
+NODES = "system:nodes"
+"""The group of all kubelets."""
 SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
@@ -30,6 +32,8 @@ class Action:
     namespace: str = ""
     name: str = ""
     path: str = ""
+    node: str = ""
+    """The one node whose pods are asked for (field selector spec.nodeName)."""
 
     @property
     def whole_resource(self) -> str:

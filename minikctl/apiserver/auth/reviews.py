@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from minikctl.api.errors import FieldError, bad_request, field_invalid, invalid
 from minikctl.api.kind import Kind
 from minikctl.api.meta import Obj, timestamp
+from minikctl.api.selectors import SelectorError, parse_field_selector
 from minikctl.apiserver.auth import tokens
 from minikctl.apiserver.auth.rbac import Action
 from minikctl.apiserver.request import Context, User
@@ -92,7 +93,22 @@ def _action(spec: Obj) -> Action:
         return Action(url.get("verb") or "", path=url.get("path") or "")
     resource: Obj = spec.get("resourceAttributes") or {}
     fields = ("verb", "group", "resource", "subresource", "namespace", "name")
-    return Action(**{f: resource.get(f) or "" for f in fields})
+    return Action(
+        **{f: resource.get(f) or "" for f in fields}, node=_node_selected(resource.get("fieldSelector") or {})
+    )
+
+
+def _node_selected(selector: Obj) -> str:
+    """The one value that a FieldSelectorAttributes leaves for spec.nodeName."""
+    try:
+        raw = parse_field_selector(selector.get("rawSelector") or "").exact("spec.nodeName")
+    except SelectorError:
+        return ""
+    for term in selector.get("requirements") or []:
+        values = term.get("values") or []
+        if (term.get("key"), term.get("operator"), len(values)) == ("spec.nodeName", "In", 1):
+            return str(values[0])
+    return raw or ""
 
 
 def _subject(spec: Obj) -> User:

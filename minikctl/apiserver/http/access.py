@@ -32,7 +32,9 @@ class ClusterAccess:
         if MASTERS in user.groups:
             return
         name = target.name or target.only
-        action = Action(target.verb, target.group, target.resource, target.subresource, target.namespace, name)
+        action = Action(
+            target.verb, target.group, target.resource, target.subresource, target.namespace, name, node=target.node
+        )
         self._authorizer.require(user, action)
         if target.verb == "get" and target.subresource in INTO_CONTAINERS:
             # a WebSocket begins with GET; who may only read must not get in that way

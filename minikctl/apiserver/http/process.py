@@ -41,7 +41,7 @@ def run(
     api = APIServer(store, notifier=notifier)
     hub = JournalHub(api)
     address = "{}:{}".format(*listener.getsockname())
-    api.authorizer = Authorizer(CachedPolicies(api, hub))
+    api.authorizer = Authorizer(CachedPolicies(api, hub), api)
     access = ClusterAccess(api, api.authorizer)
     app = Application(api, WatchCache(api, hub), access, address=address)
     https = server.make(app, context, app.end_streams)

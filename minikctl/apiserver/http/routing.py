@@ -28,6 +28,8 @@ class Target:
     """What follows a proxy subresource."""
     only: str = ""
     """The one name that a list, watch or deletecollection is about by its field selector: rules with names hold for it."""
+    node: str = ""
+    """The same for the node that pods are on."""
 
 
 class BadPath(Exception):
@@ -81,13 +83,16 @@ def _target(method: str, raw_path: str, query: Mapping[str, str]) -> Target | No
     if resource == "namespaces":
         namespace = name
     verb = _verb(method, name, watching, query)
-    only = _only_name(query) if not name and verb in ("list", "watch", "deletecollection") else ""
-    return Target(verb, group, version, resource, namespace, name, subresource, rest, only)
+    only = node = ""
+    if not name and verb in ("list", "watch", "deletecollection"):
+        only, node = _exact(query, "metadata.name"), _exact(query, "spec.nodeName")
+    return Target(verb, group, version, resource, namespace, name, subresource, rest, only, node)
 
 
-def _only_name(query: Mapping[str, str]) -> str:
+def _exact(query: Mapping[str, str], field: str) -> str:
+    """The one value of a field that is selected."""
     try:
-        return parse_field_selector(query.get("fieldSelector", "")).exact("metadata.name") or ""
+        return parse_field_selector(query.get("fieldSelector", "")).exact(field) or ""
     except SelectorError:
         return ""
 

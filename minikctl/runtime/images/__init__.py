@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -48,6 +48,7 @@ class Image:
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    env_of: Callable[[str], Mapping[str, str]] | None = None
     working_dir: str = "/"
     stop_signal: str = "SIGTERM"
     ports: tuple[int, ...] = ()
@@ -116,7 +117,7 @@ def find(reference: Reference) -> Image:
             f"{reference} runs the host's {missing[0]}, and this machine has none: install the package {missing[0]} "
             f"(Debian: apt install {missing[0]})"
         )
-    return image
+    return replace(image, env={**image.env, **image.env_of(reference.tag)}) if image.env_of else image
 
 
 def _refused(reference: Reference, why: str) -> str:

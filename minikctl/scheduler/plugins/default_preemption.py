@@ -5,6 +5,7 @@ The victims are deleted with their own grace; the pod is nominated to the node a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from minikctl.api.errors import ApiError
@@ -15,6 +16,7 @@ from minikctl.scheduler.diagnosis import Diagnosis
 from minikctl.scheduler.framework import CycleState, Handle, Plugin, Status, unschedulable
 from minikctl.scheduler.node_info import PodInfo
 
+log = logging.getLogger("scheduler")
 BUDGETS = "poddisruptionbudgets"
 
 
@@ -64,8 +66,9 @@ def _evict(handle: Handle, pod: PodInfo, victim: PodInfo, node: str) -> None:
         handle.client.patch("pods", victim.name, patch, victim.namespace, patch_type="strategic", subresource="status")
         handle.client.delete("pods", victim.name, victim.namespace, options=DeleteOptions(uid=victim.uid))
     except ApiError as e:
-        if e.reason not in ("NotFound", "Conflict"):
-            raise
+        if e.reason != "NotFound":
+            log.warning("%s could not be removed for %s: %s", victim.key, pod.key, e.message)
+            handle.retry(pod.uid)
         return
     if handle.recorder is not None:
         handle.recorder.normal(victim.obj, "Preempted", f"Preempted by pod {pod.uid} on node {node}")

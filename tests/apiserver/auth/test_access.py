@@ -335,3 +335,31 @@ def test_a_browsers_token_comes_as_a_subprotocol(https: HTTPS) -> None:
     headers = {"sec-websocket-protocol": f"v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.{encoded}"}
     told = refused(https.anonymous().get("/api/v1/namespaces/default/pods", headers=headers))
     assert 'User "system:serviceaccount:default:default"' in told
+
+
+def test_kubelets_see_what_their_pods_need(https: HTTPS) -> None:
+    admin = https.admin()
+    pod = {"containers": [{"name": "c", "image": "x", "envFrom": [{"secretRef": {"name": "needed"}}]}]}
+    for name in ("needed", "other"):
+        assert admin.post("/api/v1/namespaces/default/secrets", json={"metadata": {"name": name}}).status_code == 201
+    body = {"metadata": {"name": "web"}, "spec": {**pod, "nodeName": "one"}}
+    assert admin.post("/api/v1/namespaces/default/pods", json=body).status_code == 201
+    one = {"Impersonate-User": "system:node:one", "Impersonate-Group": "system:nodes"}
+    two = {**one, "Impersonate-User": "system:node:two"}
+    assert admin.get("/api/v1/namespaces/default/secrets/needed", headers=one).status_code == 200
+    message = refused(admin.get("/api/v1/namespaces/default/secrets/needed", headers=two))
+    assert message.endswith("no relationship found between node 'two' and this object")
+    refused(admin.get("/api/v1/namespaces/default/secrets/other", headers=one))
+    refused(admin.get("/api/v1/pods", headers=one))
+    assert admin.get("/api/v1/pods?fieldSelector=spec.nodeName%3Done", headers=one).status_code == 200
+    for selector, allowed in (
+        ({"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["one"]}]}, True),
+        ({"rawSelector": "spec.nodeName=one"}, True),
+        ({"rawSelector": "spec.nodeName in"}, False),
+        ({}, False),
+    ):
+        asked = {"verb": "list", "resource": "pods", "fieldSelector": selector}
+        spec = {"user": "system:node:one", "groups": ["system:nodes"], "resourceAttributes": asked}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+        found = admin.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", json=review).json()
+        assert found["status"]["allowed"] is allowed, found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from minikctl.runtime.images import MIB, Image, Program, docker, of_the_e2e_tests
-from minikctl.runtime.images.nginx.versions import LAST_PATCH
+from minikctl.runtime.images.nginx.versions import LAST_PATCH, version
 
 # In front of the host's own, which is asked where a configuration goes beyond what is emulated.
 _PLACE = "/usr/local/sbin/nginx" if Path("/usr/sbin/nginx").exists() else "/usr/sbin/nginx"
@@ -25,7 +25,8 @@ IMAGES = (
         tags=rf"(?:(?:latest|stable|mainline|1|{_VERSIONS}){_DISTRIBUTION}{_VARIANT}|{_ALONE})",
         entrypoint=("/docker-entrypoint.sh",),
         cmd=("nginx", "-g", "daemon off;"),
-        env={"NGINX_VERSION": "", "PKG_RELEASE": "1"},
+        env={"PKG_RELEASE": "1"},
+        env_of=lambda tag: {"NGINX_VERSION": version(tag)},
         stop_signal="SIGQUIT",
         ports=(80,),
         programs={
