@@ -1,13 +1,30 @@
-"""One line that tells how far a download is, on a terminal only."""
+"""One line that tells what is being waited for, or how far a download is: on a terminal only, and gone afterwards."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 EVERY = 0.1
 """Seconds between two lines."""
+
+
+@contextmanager
+def waiting(stream: IO[str], text: str) -> Iterator[None]:
+    """While something takes its time."""
+    if not stream.isatty():
+        yield
+        return
+    stream.write(f"\r{text} …\x1b[K")
+    stream.flush()
+    try:
+        yield
+    finally:
+        stream.write("\r\x1b[K")
+        stream.flush()
 
 
 class Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from minikctl.cluster import layout
 from minikctl.cluster.commands.cluster.reset import remove
+from minikctl.cluster.progress import waiting
 from tests.support.daemon import Daemon, processes_below
 from tests.support.ordinary_user import as_ordinary_user
 from tests.support.waiting import eventually
@@ -158,6 +160,18 @@ def test_a_start_that_fails_says_why(daemon: Daemon) -> None:
     assert done.code == 1
     assert done.err.startswith("error: the cluster did not start:\n") and "registry" in done.err
     eventually(lambda: processes_below(daemon.root) == [])
+
+
+def test_what_takes_its_time_says_so_on_a_terminal_only() -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen, pipe = Screen(), io.StringIO()
+    for stream in (screen, pipe):
+        with pytest.raises(KeyboardInterrupt), waiting(stream, "Saving it"):
+            raise KeyboardInterrupt
+    assert (screen.getvalue(), pipe.getvalue()) == ("\rSaving it …\x1b[K\r\x1b[K", "")
 
 
 NO_ARGUMENTS = ["start", "stop", "restart", "reset", "status", "list", "kubeconfig", "export", "node presets"]

@@ -12,6 +12,7 @@ import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -89,9 +90,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture(scope="session")
 def api(cluster: Daemon, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    with administrator(cluster, tmp_path_factory.mktemp("pki")) as made:
+        yield made
+
+
+@contextmanager
+def administrator(cluster: Daemon, folder: Path) -> Iterator[Api]:
+    """Requests as the kubeconfig of a cluster has them; `folder` is for its certificate."""
     config = read(cluster.root / "kubeconfig")
     server, user = config.clusters["minikctl"], config.users["minikctl-admin"]
-    pair = tmp_path_factory.mktemp("pki") / "pair.pem"
+    pair = folder / "pair.pem"
     pair.write_bytes(base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"]))
     context = ssl.create_default_context(cadata=base64.b64decode(server["certificate-authority-data"]).decode())
     context.load_cert_chain(pair)

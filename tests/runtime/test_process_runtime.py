@@ -118,14 +118,15 @@ def test_stopped_at_once_after_its_start(node):
 
 def test_what_a_container_leaves_behind_ends_with_it(node):
     seconds = str(70_000_000 + os.getpid())
-    hidden = f"setsid sh -c 'sleep {seconds} & exec env -i sleep {seconds}' & env -i setsid sleep {seconds} & sleep 0.3"
-    container = node.run("sh", "-c", hidden)
+    hidden = f"setsid sh -c 'sleep {seconds} & exec env -i sleep {seconds}' & env -i setsid sleep {seconds} &"
+    container = node.run("sh", "-c", f"{hidden} while [ ! -e seen ]; do sleep 0.05; done")
     wanted = f"sleep\0{seconds}\0".encode()
 
     def sleeping():
         return [p for p in proc.everything() if proc.command_line(p) == wanted]
 
-    until(lambda: len(sleeping()) == 3)
+    until(lambda: len(sleeping()) == 3, "all three sleep")
+    assert node.runtime.exec_sync(container, ["touch", "seen"], 60).exit_code == 0
     assert node.ended(container).exit_code == 0
     assert sleeping() == []
 

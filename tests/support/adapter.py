@@ -14,7 +14,7 @@ from typing import Any
 
 from minikctl.api.meta import Obj
 from tests.support.cluster import TestCluster
-from tests.support.webhook import _certificates, _Listener
+from tests.support.webhook import _Listener, certificates
 
 Answer = Callable[[str], Any]
 """Path with query → what to say; None for 404."""
@@ -31,7 +31,7 @@ class Adapter:
 @contextmanager
 def serving(folder: Path, answer: Answer, *, clients: str = "") -> Iterator[Adapter]:
     """Its certificate is for adapter.monitoring.svc. clients: PEM of the authority that clients must be of."""
-    bundle, chain = _certificates(folder, ("adapter.monitoring.svc",))
+    bundle, chain = certificates(folder, ("adapter.monitoring.svc",))
     made = Adapter(0, bundle)
 
     class Handler(BaseHTTPRequestHandler):

@@ -59,7 +59,7 @@ def serving(
     folder: Path, names: tuple[str, ...] = (), *, address: str = "127.0.0.1", **answers: Answer
 ) -> Iterator[WebhookServer]:
     """A running server; `answers` by the path's last word. `names`: DNS names of its certificate."""
-    bundle, chain = _certificates(folder, names)
+    bundle, chain = certificates(folder, names)
     server = WebhookServer({f"/{k}": v for k, v in answers.items()}, ca_bundle=bundle)
     listener = _Listener((address, 0), _handler(server))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -109,7 +109,7 @@ def _handler(server: WebhookServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _certificates(folder: Path, names: tuple[str, ...]) -> tuple[str, Path]:
+def certificates(folder: Path, names: tuple[str, ...]) -> tuple[str, Path]:
     """(caBundle, file with the server's certificate and key)."""
     now = datetime.datetime.now(datetime.UTC)
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

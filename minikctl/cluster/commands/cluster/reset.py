@@ -9,6 +9,7 @@ from pathlib import Path
 
 from minikctl.client.state_dir import KEPT_FOLDERS, OWN_FILES, OWN_FOLDERS, load
 from minikctl.cluster import start
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, Option
@@ -22,7 +23,7 @@ def run(call: Invocation) -> None:
         return
     if not call.flags.yes:
         _ask(call, directory)
-    with start.start_lock(directory):
+    with waiting(call.env.stderr, "Deleting it"), start.start_lock(directory):
         start.end_processes(directory)
         remove(directory)
         if call.flags.snapshots:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minikctl.client.state_dir import is_ours
 from minikctl.cluster import start
 from minikctl.cluster.commands.cluster.start import SETTINGS, described, settings, wait
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -13,7 +14,8 @@ def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
     given = settings(call)
     if is_ours(directory):
-        start.stop(directory)
+        with waiting(call.env.stderr, "Ending its processes"):
+            start.stop(directory)
     start.start(directory, **given)
     call.out(f"The cluster in {directory} is ready: {described(directory, wait(call, directory))}")
 

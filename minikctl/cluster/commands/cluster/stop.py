@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minikctl.client.state_dir import load
 from minikctl.cluster import start
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.util.errors import EnvironmentProblem
@@ -20,7 +21,8 @@ def run(call: Invocation) -> None:
     if not there:
         call.out(f"There is no cluster in {directory}")
         return
-    stopped = start.stop(directory)
+    with waiting(call.env.stderr, "Ending its processes"):
+        stopped = start.stop(directory)
     call.out(f"The cluster in {directory} {'has stopped' if stopped else 'was not running'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minikctl.cluster import images
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import Option
 from minikctl.util.errors import UsageError
@@ -16,7 +17,8 @@ def run(call: Invocation) -> None:
     path = (call.args or [call.flags.input])[0]
     with images.plainly(f"cannot load {path or 'the archive'}"):
         opened = images.reader(call, path)()
-        loaded = load(images.store(call), opened)
+        with waiting(call.env.stderr, "Loading"):
+            loaded = load(images.store(call), opened)
     if not loaded:
         raise UsageError("the archive has no images")
     for one in loaded:

@@ -6,6 +6,7 @@ from typing import Any
 
 from minikctl.api.names import dns_subdomain, label_value, qualified_name
 from minikctl.cluster import completing, nodes
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, INT, STRING, Option
@@ -36,7 +37,8 @@ def run(call: Invocation) -> None:
 
     nodes.change(directory, decide)
     for made in added:
-        nodes.wait_ready(directory, made)
+        with waiting(call.env.stderr, f"Waiting for {made}"):
+            nodes.wait_ready(directory, made)
         call.out(f"node/{made} added")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minikctl.api.errors import ApiError
 from minikctl.cluster import completing, nodes
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -14,7 +15,8 @@ def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
     for name in call.args:
         nodes.change(directory, lambda cluster, name=name: nodes.with_removed(cluster, name))  # type: ignore[misc]
-        nodes.wait_gone(directory, name)
+        with waiting(call.env.stderr, f"Ending {name}"):
+            nodes.wait_gone(directory, name)
         try:
             call.client.delete("nodes", name)
         except ApiError as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minikctl.cluster import completing, nodes
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 
@@ -13,7 +14,8 @@ def run(call: Invocation) -> None:
     directory = kubeconfig.local_directory(call)
     for name in call.args:
         nodes.change(directory, lambda cluster, name=name: nodes.with_started(cluster, name))  # type: ignore[misc]
-        nodes.wait_ready(directory, name)
+        with waiting(call.env.stderr, f"Waiting for {name}"):
+            nodes.wait_ready(directory, name)
         call.out(f"node/{name} started")
 
 

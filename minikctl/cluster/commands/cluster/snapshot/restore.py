@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minikctl.client.state_dir import load
 from minikctl.cluster import completing, snapshots
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, Option
@@ -19,7 +20,8 @@ def run(call: Invocation) -> None:
     file = snapshots.find(directory, call.args[0], call.env.cwd)
     if load(directory) is not None and not call.flags.yes:
         _ask(call, directory)
-    ran = snapshots.restore(directory, file, without_pods=call.flags.get("without-pods"))
+    with waiting(call.env.stderr, "Restoring it"):
+        ran = snapshots.restore(directory, file, without_pods=call.flags.get("without-pods"))
     about = snapshots.read(file)
     again = ", and runs again" if ran else ""
     call.out(f"The cluster in {directory} is as it was at {about.time}{again}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from minikctl.cluster import snapshots
+from minikctl.cluster.progress import waiting
 from minikctl.kubectl import kubeconfig
 from minikctl.kubectl.command import Command, Invocation
 from minikctl.kubectl.flags import BOOL, Option
@@ -19,7 +20,9 @@ def run(call: Invocation) -> None:
     name = (call.args or [""])[0]
     if name and not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a snapshot: letters, digits, '.', '_' and '-' are")
-    done = snapshots.save(kubeconfig.local_directory(call), name, volumes=call.flags.volumes, now=call.env.clock.now())
+    directory, now = kubeconfig.local_directory(call), call.env.clock.now()
+    with waiting(call.env.stderr, "Saving it"):
+        done = snapshots.save(directory, name, volumes=call.flags.volumes, now=now)
     call.out(f"snapshot/{done.name} saved: {done.objects} objects, resourceVersion {done.resourceVersion}, {done.path}")
 
 
