@@ -168,7 +168,7 @@ class Allocation:
             self._tell(record, NORMAL, resize.COMPLETED, "completed", progress.generation)
         elif text != progress.error:
             record.resizing = resize.Progress(progress.generation, text)
-            if text:
+            if text and not progress.error:  # what is in use changes with every look
                 self._tell(record, WARNING, resize.ERROR, "error", progress.generation, text)
         return RESIZE_RETRY if errors else None
 
