@@ -246,7 +246,7 @@ def _unpack(state_dir: Path, file: Path, current: state.Cluster | None) -> Path:
                     os.chmod(os.path.join(folder, name), 0o700)
                 for name in files:
                     os.chmod(os.path.join(folder, name), 0o600)
-        restored = state.load(incoming)
+        restored = _settings(incoming, file)
         if restored is None or not (incoming / "registry").is_dir() or not (incoming / "lock").is_file():
             raise UsageError(f"{file} is no snapshot, or a damaged one")
         if current is not None:  # clients know it there
@@ -259,6 +259,15 @@ def _unpack(state_dir: Path, file: Path, current: state.Cluster | None) -> Path:
         shutil.rmtree(incoming, ignore_errors=True)
         raise
     return incoming
+
+
+def _settings(incoming: Path, file: Path) -> state.Cluster | None:
+    """Raises EnvironmentProblem, which names the archive."""
+    try:
+        return state.load(incoming)
+    except EnvironmentProblem as e:
+        why = str(e).removeprefix(f"{incoming}/").partition(";")[0]
+        raise EnvironmentProblem(f"{file} is no snapshot, or a damaged one: {why}") from None
 
 
 def _is_harmless(incoming: Path, member: tarfile.TarInfo, top: str) -> bool:

@@ -18,6 +18,7 @@ from minikctl.kubelet.container_start import RETRY, Starter
 from minikctl.kubelet.manifests import is_static
 from minikctl.kubelet.pod_worker import Actions, Health, Kill
 from minikctl.kubelet.status import TERMINAL, View, failed_status, pod_status
+from minikctl.kubelet.volume_manager import SYNC_PERIOD
 from minikctl.kubelet.volumes import VolumeError
 from minikctl.runtime.interface import (
     READY,
@@ -97,7 +98,7 @@ class PodSync:
         left = self.kubelet.volumes.due(record.pod)
         if left == 0.0:
             if not self._set_up_volumes(record, state):
-                return RETRY
+                return SYNC_PERIOD  # its containers run, and have what they had
             left = self.kubelet.volumes.due(record.pod)
         return left
 
@@ -129,6 +130,10 @@ class PodSync:
                 self.runtime.stop_pod_sandbox(state.sandbox.id)
             if not actions.create_sandbox:
                 return None
+        if actions.start and pod["spec"].get("resourceClaims"):
+            text = "Failed to prepare dynamic resources: no driver of this cluster allocates devices"
+            self._event(pod, WARNING, "FailedPrepareDynamicResources", text)
+            return RETRY
         if actions.start and not self.runtime.simulated and not self._set_up_volumes(record, state):
             return RETRY
         if actions.create_sandbox:

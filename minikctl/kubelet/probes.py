@@ -26,6 +26,9 @@ READINESS = "readiness"
 KINDS = ((STARTUP, "startupProbe"), (LIVENESS, "livenessProbe"), (READINESS, "readinessProbe"))
 SUCCESS, FAILURE = True, False
 THREADS = 8
+EARLY, EARLY_PERIOD = 1.0, 0.2
+"""Seconds after a container's start in which a failure is none, and after which it is tried again then: other kubelets
+hear of the start a second later; ours would come before any program listens, to come back a whole period later."""
 
 Key = tuple[str, str, str]
 """(pod uid, container name, kind of probe)."""
@@ -213,11 +216,19 @@ class ProbeManager:
             return None
         if worker.kind != STARTUP and not started:
             return None  # woken when the startup probe has passed
-        self._judge(key, worker, status)
+        if not self._judge(key, worker, status, is_early=since < EARLY):
+            return EARLY_PERIOD
         return period
 
-    def _judge(self, key: Key, worker: _Worker, status: ContainerStatus) -> None:
+    def _judge(self, key: Key, worker: _Worker, status: ContainerStatus, is_early: bool) -> bool:
+        """False when the result does not count: it was too early to fail."""
         result = probe_handlers.run(self._runtime, worker.pod, worker.container, worker.spec, status)
+        if is_early and not result.ok:
+            return False
+        self._count(key, worker, status, result)
+        return True
+
+    def _count(self, key: Key, worker: _Worker, status: ContainerStatus, result: probe_handlers.Outcome) -> None:
         title = worker.kind.capitalize()
         if result.ok is None:
             if result.output:

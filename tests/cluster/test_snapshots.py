@@ -202,6 +202,29 @@ def test_nothing_is_written_outside(root: Path, tmp_path: Path, case: str, monke
     assert not (root / snapshots.INCOMING).exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"nonsense", "not valid JSON"),
+        (b'{"format": 9}', "not a file of minikctl's"),
+        (b'{"format": "minikctl/9"}', "9"),
+    ],
+)
+def test_settings_that_cannot_be_read_name_the_archive(root: Path, tmp_path: Path, content: bytes, why: str) -> None:
+    good, bad = Path(snapshots.save(root, "good").path), tmp_path / "bad.tar.gz"
+    with tarfile.open(bad, "w:gz") as tar, tarfile.open(good) as source:
+        for member in source:
+            data = source.extractfile(member)
+            if member.name == "cluster.json":
+                member.size, data = len(content), io.BytesIO(content)
+            tar.addfile(member, data)
+    with pytest.raises(EnvironmentProblem) as refused:
+        snapshots.restore(root, bad)
+    said = str(refused.value)
+    assert said.startswith(f"{bad} is no snapshot, or a damaged one: cluster.json: ") and why in said
+    assert "--state-dir" not in said and not (root / snapshots.INCOMING).exists()
+
+
 def test_links_that_containers_made_stay(root: Path, tmp_path: Path) -> None:
     made = [VOLUMES, ("volumes/a", FILE, "a"), ("volumes/b", HARD, "volumes/a"), ("volumes/c", LINK, "{out}")]
     good = with_members(root, tmp_path / "good.tar.gz", [*made, ("volumes/d", PIPE, "")], Path("/nowhere"))

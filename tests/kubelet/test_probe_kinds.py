@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from minikctl.api.meta import Obj, condition_is, find_condition
+from minikctl.kubelet import probes
 from minikctl.kubelet.agent import RUNTIME, kill_everything
 from tests.kubelet.test_process_agent import Running, first
 from tests.runtime.conftest import processes_of, until
@@ -80,11 +81,24 @@ def test_a_startup_probe_that_fails_and_no_restart(node: Running) -> None:
 
 def test_probes_that_pass(node: Running) -> None:
     for sort, (asked, server) in PASSING.items():
-        probes = {f"{kind}Probe": {**asked, "periodSeconds": 1, "failureThreshold": 60} for kind in KINDS}
-        node.create(sort, image="registry.k8s.io/e2e-test-images/agnhost:2.53", command=(), **server, **probes)
+        wanted = {f"{kind}Probe": {**asked, "periodSeconds": 1, "failureThreshold": 60} for kind in KINDS}
+        node.create(sort, image="registry.k8s.io/e2e-test-images/agnhost:2.53", command=(), **server, **wanted)
     for sort in PASSING:
         pod = node.wait(lambda p: condition_is(p, "Ready"), name=sort, seconds=60)
         assert first(pod)["started"] is True and first(pod)["restartCount"] == 0
+
+
+def test_a_failure_right_after_the_start_is_none(
+    node: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No program listens in its first moment: it is not told of, nothing is killed for it, and nobody waits a period."""
+    monkeypatch.setattr(probes, "EARLY", 60.0)
+    flag = tmp_path / "listens"
+    asked: Obj = {"exec": {"command": ["test", "-e", str(flag)]}, "periodSeconds": 3600, "failureThreshold": 1}
+    node.create(livenessProbe=asked, readinessProbe=asked, command=["sh", "-c", f"sleep 0.5; touch {flag}; sleep 600"])
+    pod = node.wait(lambda p: condition_is(p, "Ready"), seconds=60)
+    assert first(pod)["restartCount"] == 0
+    assert "Unhealthy" not in [reason for reason, _ in node.events()]
 
 
 def noting(file: Path, kind: str) -> Obj:

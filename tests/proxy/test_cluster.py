@@ -286,7 +286,7 @@ def _update_under_load(cluster: ForkedCluster, places: list[Connect], before: se
 
         eventually(updated, 90, 0.1)
     for each in loads:
-        assert each.failures == [] and each.answered > 100
+        assert each.failures == [] and each.answered > 20
         assert before & each.bodies and each.bodies - before, "old and new pods have answered"
 
 

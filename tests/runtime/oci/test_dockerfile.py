@@ -67,6 +67,7 @@ def test_flags() -> None:
         ("", "line 1: the file has no FROM"),
         ("RUN x", "line 1: RUN: no build stage"),
         ("FROM a\nRUNN x", "line 2: unknown instruction: RUNN"),
+        ("FROM a\n\x1b[2J x", "line 2: unknown instruction: '\\x1b[2J'"),
         ("FROM a\n\nRUN", "line 3: RUN: nothing follows it"),
         ("FROM a b c", "line 1: FROM: FROM is followed by"),
         ("FROM a\nRUN <<EOF\nx\n", "line 2: the here-document EOF has no end"),

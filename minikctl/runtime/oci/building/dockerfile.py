@@ -177,7 +177,9 @@ def instruction(line: int, text: str) -> Instruction:
     if keyword == "ONBUILD":
         raise BuildError(f"line {line}: ONBUILD is not supported: only what this file itself does is done")
     if keyword not in KEYWORDS:
-        raise BuildError(f"line {line}: unknown instruction: {keyword}")
+        raise BuildError(
+            f"line {line}: unknown instruction: {keyword if keyword.isprintable() else ascii(keyword)[:40]}"
+        )
     flags: dict[str, str] = {}
     while keyword not in ("ENV", "LABEL", "ARG") and (flag := _FLAG.match(rest)):
         value = flag[2] if flag[2] is not None else "true"
