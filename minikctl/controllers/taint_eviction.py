@@ -1,7 +1,7 @@
 """taint-eviction-controller: pods leave nodes with NoExecute taints that they do not tolerate, or not for ever.
 
 A pod that tolerates every such taint of its node stays for the shortest of its tolerationSeconds, counted from when
-the taint was added; without any, for good. Source: concept "Taints and Tolerations" (taint based evictions),
+the taint was added, as far as it says so, else from when this controller noticed; without any, for good. Source: concept "Taints and Tolerations" (taint based evictions),
 Kubernetes `pkg/controller/tainteviction`.
 """
 
@@ -25,8 +25,8 @@ class TaintEvictionController(Controller):
     name = "taint-eviction-controller"
 
     def setup(self) -> None:
-        self._marked: set[str] = set()
-        """Uids of pods whose time runs."""
+        self._marked: dict[str, datetime] = {}
+        """Uids of pods whose time runs, and since when."""
         self.nodes = self.watch("nodes", self._node_changed, on_update=self._node_updated, on_delete=lambda _node: None)
         self.pods = self.watch("pods", self._pod_changed, on_update=self._pod_updated, on_delete=self._pod_gone)
         self.pods.add_indexer(BY_NODE, by_node)
@@ -53,7 +53,7 @@ class TaintEvictionController(Controller):
             self._pod_changed(new)
 
     def _pod_gone(self, pod: Obj) -> None:
-        self._marked.discard(uid(pod))
+        self._marked.pop(uid(pod), None)
 
     def sync(self, object_key: str) -> float | None:
         pod = self.pods.by_key(object_key)
@@ -61,21 +61,21 @@ class TaintEvictionController(Controller):
             return None
         node = self.nodes.get(pod["spec"].get("nodeName") or "")
         now = self.clock.now()
-        left = seconds_left(no_execute(node) if node else [], pod["spec"].get("tolerations") or [], now)
+        noticed = self._marked.get(uid(pod), now)
+        left = seconds_left(no_execute(node) if node else [], pod["spec"].get("tolerations") or [], now, noticed)
         if left is None:
-            if uid(pod) in self._marked:
-                self._marked.discard(uid(pod))
+            if self._marked.pop(uid(pod), None) is not None:
                 text = f"Cancelling deletion of Pod {object_key}"
                 self.recorder.normal(pod, "TaintManagerEviction", text)
             return None
         if left > 0:
-            self._marked.add(uid(pod))
+            self._marked[uid(pod)] = noticed
             return left
         self._delete(pod)
         return None
 
     def _delete(self, pod: Obj) -> None:
-        self._marked.discard(uid(pod))
+        self._marked.pop(uid(pod), None)
         self.recorder.normal(pod, "TaintManagerEviction", f"Marking for deletion Pod {key(pod)}")
         try:
             status = disrupted(pod, timestamp(self.clock.now()))
@@ -86,8 +86,11 @@ class TaintEvictionController(Controller):
                 raise
 
 
-def seconds_left(taints: Iterable[Obj], tolerations: list[Obj], now: datetime) -> float | None:
-    """How long a pod may stay: 0 or less when it must go, None for ever. Pure."""
+def seconds_left(
+    taints: Iterable[Obj], tolerations: list[Obj], now: datetime, noticed: datetime | None = None
+) -> float | None:
+    """How long a pod may stay: 0 or less when it must go, None for ever. noticed: when a taint was added that does not
+    tell. Pure."""
     shortest: float | None = None
     for taint in taints:
         covering = next((t for t in tolerations if tolerates(t, taint)), None)
@@ -95,8 +98,8 @@ def seconds_left(taints: Iterable[Obj], tolerations: list[Obj], now: datetime) -
             return 0.0
         if covering.get("tolerationSeconds") is None:
             continue
-        since = (now - parse_time(taint["timeAdded"])).total_seconds() if taint.get("timeAdded") else 0.0
-        left = max(0, covering["tolerationSeconds"]) - since
+        added = parse_time(taint["timeAdded"]) if taint.get("timeAdded") else noticed or now
+        left = max(0, covering["tolerationSeconds"]) - (now - added).total_seconds()
         shortest = left if shortest is None else min(shortest, left)
     return shortest
 

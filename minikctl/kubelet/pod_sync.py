@@ -130,6 +130,10 @@ class PodSync:
                 self.runtime.stop_pod_sandbox(state.sandbox.id)
             if not actions.create_sandbox:
                 return None
+        if actions.start and pod["spec"].get("resourceClaims"):
+            text = "Failed to prepare dynamic resources: no driver of this cluster allocates devices"
+            self._event(pod, WARNING, "FailedPrepareDynamicResources", text)
+            return RETRY
         if actions.start and not self.runtime.simulated and not self._set_up_volumes(record, state):
             return RETRY
         if actions.create_sandbox:

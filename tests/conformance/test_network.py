@@ -60,7 +60,8 @@ def test_pods_become_endpoints(api: Api, ns: str) -> None:
                 ref = (endpoint["targetRef"]["name"], endpoint["targetRef"]["uid"])
                 if known.get(endpoint["addresses"][0]) == ref and endpoint["nodeName"]:
                     by_slice.add((ref[0], each["ports"][0]["port"]))
-        for subset in api.get(f"/api/v1/namespaces/{ns}/endpoints/{service}").get("subsets") or []:
+        answer = api.http.get(f"/api/v1/namespaces/{ns}/endpoints/{service}").json()  # there may be none yet
+        for subset in answer.get("subsets") or []:
             for address in subset.get("addresses") or []:
                 if known.get(address["ip"], ("",))[0] == address["targetRef"]["name"]:
                     by_subset.add((address["targetRef"]["name"], subset["ports"][0]["port"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,6 +79,13 @@ STAYS = [
 @pytest.mark.parametrize(("given", "tolerations", "expected"), STAYS)
 def test_how_long_a_pod_may_stay(given: list[Obj], tolerations: list[Obj], expected: float | None) -> None:
     assert seconds_left(given, tolerations, NOW) == expected
+
+
+def test_a_taint_that_does_not_say_since_when() -> None:
+    """A person's: kubectl writes no time."""
+    noticed = NOW - timedelta(seconds=7)
+    assert seconds_left([B], [tolerate("b", 10)], NOW, noticed) == 3
+    assert seconds_left([A, B], [tolerate(seconds=90), tolerate("b", 40)], NOW, noticed) == 30
 
 
 # ---------------------------------------------------------------------- the controllers

@@ -128,6 +128,11 @@ def shown(cluster, name):
     return status.get("resources", {}).get("requests", {}).get("cpu"), status["restartCount"]
 
 
+def told(cluster, word):
+    events = cluster.client.list("events", "default")["items"]
+    return [(e["reason"], e["type"]) for e in events for _ in range(e.get("count") or 1) if word in e["reason"]]
+
+
 def conditions(cluster, name):
     return {c["type"] for c in fetch(cluster, name)["status"]["conditions"]}
 
@@ -168,12 +173,12 @@ def test_a_pod_is_resized_while_it_runs(live, agent):
     resize({"name": "app", "resources": {"requests": {"memory": "2Mi"}}})
     until(lambda: shown(live, "web") == ("3", 1), "restarted for more memory")
     until(lambda: not {"PodResizePending", "PodResizeInProgress"} & conditions(live, "web"))
-    told = [(e["reason"], e["type"]) for e in live.client.list("events", "default")["items"] if "Resize" in e["reason"]]
-    assert sorted(told) == [
+    expected = [
         *[("ResizeCompleted", "Normal")] * 3,
         ("ResizeInfeasible", "Warning"),
         *[("ResizeStarted", "Normal")] * 3,
     ]
+    until(lambda: sorted(told(live, "Resize")) == expected, "events")
 
 
 def test_an_ephemeral_container_runs_beside_the_others(live, agent):
@@ -185,6 +190,13 @@ def test_an_ephemeral_container_runs_beside_the_others(live, agent):
     until(lambda: "running" in fetch(live, "web")["status"]["ephemeralContainerStatuses"][0]["state"])
     assert statuses[0]["name"] == "debug"
     assert condition_is(fetch(live, "web"), "Ready")
+
+
+def test_a_pod_that_claims_devices_waits(live, agent):
+    create(live, "gpu", resourceClaims=[{"name": "gpu", "resourceClaimName": "mine"}])
+    events = lambda: [e["reason"] for e in live.client.list("events", "default")["items"]]  # noqa: E731
+    until(lambda: "FailedPrepareDynamicResources" in events())
+    assert fetch(live, "gpu")["status"]["phase"] == "Pending"
 
 
 def test_a_node_that_was_given_up_says_that_it_is_there(live, agent):

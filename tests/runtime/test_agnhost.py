@@ -450,7 +450,9 @@ def test_nettest_alone(node: Node) -> None:
     _, ip = start(node, 8091, "nettest", "--port", "8091", "--peers", "1")
     url = f"http://{ip}:8091"
     assert get(url + "/status")[2] == "running"
-    assert json.loads(get(url + "/write?source=me")[2])["Received"] == {"me": 1}
+    with urllib.request.urlopen(url + "/write", data=b'{"Source": "me"}', timeout=5) as answer:
+        assert "Hostname" in json.load(answer)
+    assert json.loads(get(url + "/read")[2])["Received"] == {"me": 1}
     until(lambda: json.loads(get(url + "/read")[2])["Errors"], "it tells of what went wrong")
 
 

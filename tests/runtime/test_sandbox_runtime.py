@@ -305,3 +305,9 @@ def test_an_ordinary_user(node: Node, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     as_ordinary_user(own, in_a_node(own, check, network=node.runtime._network is not None))  # type: ignore[attr-defined]
+
+
+def test_variables_that_a_shell_could_not_use(node: Node) -> None:
+    """They go on to what it runs, as from the shells of the images."""
+    found = said(node, "env", env=(("data-1", "one"), ("p.x", "two"), ("plain", "three")))
+    assert {"data-1=one", "p.x=two", "plain=three"} <= set(found)

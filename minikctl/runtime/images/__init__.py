@@ -66,12 +66,17 @@ class Image:
 
     def program(self, word: str) -> Program | None:
         """The image's own program behind the first word of a command."""
-        known = {**self.programs, **{path: Program(host=(target,)) for path, target in self.links.items()}}
+        known = {**self.programs, **{path: _called(path, target) for path, target in self.links.items()}}
         if word in known:
             return known[word]
         if "/" in word:
             return None
         return next((p for path, p in known.items() if path.rpartition("/")[2] == word), None)
+
+
+def _called(path: str, target: str) -> Program:
+    """A program of the host's under another name; busybox is told by its first argument, too."""
+    return Program(host=(target, *([path.rpartition("/")[2]] if target.endswith("/busybox") else [])))
 
 
 def of_the_e2e_tests(name: str) -> tuple[str, ...]:

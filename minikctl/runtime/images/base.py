@@ -67,4 +67,7 @@ IMAGES = (
         size=15 * MIB,
     ),
 )
-IMAGES += (replace(IMAGES[0], names=of_the_e2e_tests("busybox"), tags=r"1\.29-[1-4]|1\.36\.1-1|1\.37\.0-1"),)
+_OF_THE_TESTS = r"1\.29-[1-4]|1\.36\.1-1|1\.37\.0-1"
+_ASH = {"/bin/sh": found} if (found := which("busybox", path="/usr/bin:/bin")) else _SHELL
+"""Complains in the words that the tests wait for."""
+IMAGES += (replace(IMAGES[0], names=of_the_e2e_tests("busybox"), tags=_OF_THE_TESTS, links=_ASH),)

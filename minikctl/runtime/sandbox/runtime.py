@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -66,6 +67,7 @@ NETWORK = (
 )
 ONE_USER = "containers know one user only, because the cluster does not run as root: chown succeeds without effect"
 OWN = "/opt/.minikctl"
+SHELL = "/bin/sh"
 SHARING = "containers of a pod share no processes and no IPC"
 HOST_NETWORK = "pods on the host's network (hostNetwork) are on a network that all nodes of this cluster share"
 
@@ -190,6 +192,7 @@ class SandboxRuntime(ProcessRuntime):
         self, container_id: str, folder: ContainerFolder, config: ContainerConfig, sandbox: SandboxStatus
     ) -> Launch:
         layout, image, status, home = self._image(folder, config)
+        image = handing_on(image, (name for name, _ in config.env))
         tree.make(layout, image, commands(image, name_of(config, status)))
         tree.make_places(layout, config.mounts)
         pod, ip = self._pod(sandbox, config.target), self._host_ip if sandbox.host_network else sandbox.ip
@@ -277,6 +280,19 @@ def _visible(_user: int) -> tuple[tuple[str, str], ...]:
     if prefix != "/usr" and not prefix.startswith("/usr/"):
         found.append((prefix, f"{OWN}/python"))
     return tuple(place for place in found if os.access(place[0], os.X_OK))
+
+
+def handing_on(image: Image, variables: Iterable[str]) -> Image:
+    """The image with a shell that hands on all of these, as the real image's does. Some drop names that they could not
+    use themselves; bash does not."""
+    if SHELL not in image.links or all(name.isidentifier() for name in variables) or not _on_host("bash"):
+        return image
+    return replace(image, links={**image.links, SHELL: _on_host("bash")})
+
+
+@cache
+def _on_host(program: str) -> str:
+    return shutil.which(program, path="/usr/bin:/bin") or ""
 
 
 def commands(image: Image, name: str) -> dict[str, str]:

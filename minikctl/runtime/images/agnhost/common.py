@@ -120,11 +120,20 @@ def compact(value):
 
 def get(host, port, path, timeout=5.0):
     """The body of a GET. Raises OSError."""
+    return _ask("GET", host, port, path, None, timeout)
+
+
+def post(host, port, path, body, timeout=5.0):
+    """The body of the answer to a POST. Raises OSError."""
+    return _ask("POST", host, port, path, body, timeout)
+
+
+def _ask(method, host, port, path, body, timeout):
     import http.client
 
     connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body)
         return connection.getresponse().read().decode("utf-8", "replace")
     except http.client.HTTPException as e:
         raise OSError(str(e)) from None

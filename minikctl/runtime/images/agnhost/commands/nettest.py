@@ -8,7 +8,7 @@ import os
 import time
 
 import _server as http
-from common import compact, content_of, flags, get, listen, place, port_of, say, server
+from common import compact, content_of, flags, listen, place, port_of, post, say, server
 from inclusterclient import FOLDER, ask
 
 
@@ -21,6 +21,21 @@ class State:
         if self.complete and self.expected <= len(self.received):
             return "pass"
         return "fail" if self.over else "running"
+
+    def write(self, body):
+        """Note who says in a POST that it got through: `{"Source": NAME}`."""
+        try:
+            source = {k.lower(): v for k, v in json.loads(body).items()}.get("source")
+        except (ValueError, AttributeError) as e:
+            self.err(f"Warning: unable to decode request body: {e}")
+            return
+        if not source:
+            self.err("Got request with no source")
+            return
+        self.received[source] = self.received.get(source, 0) + 1
+
+    def err(self, text):
+        self.errors = [*self.errors[-99:], text]
 
     def shown(self):
         return {
@@ -47,13 +62,13 @@ def contact(state, namespace, service, tries=120):
             peers = others(namespace, service)
             for peer in peers - set(state.sent):
                 host, _, port = peer.rpartition(":")
-                get(host, port, f"/write?source={http.hostname()}")
+                post(host, port, "/write", compact({"Source": http.hostname(), "Dest": peer}))
                 state.sent[peer] = 1
             if len(state.sent) >= state.expected:
                 state.complete = True
                 return
         except (OSError, ValueError, KeyError) as e:
-            state.errors = [*state.errors[-99:], str(e)]
+            state.err(str(e))
         time.sleep(1)
     state.over = True
 
@@ -74,9 +89,8 @@ def main(words):
             case "/status":
                 return http.Answer(200, state.status())
             case "/write":
-                source = request.parameters().get("source", request.peer[0])
-                state.received[source] = state.received.get(source, 0) + 1
-                return http.Answer(200, compact(state.shown()), "application/json")
+                state.write(request.body)
+                return http.Answer(200, compact({"Hostname": http.hostname()}), "application/json")
             case "/quit":
                 return http.Answer(200, b"", then=lambda: os._exit(0))
         return http.Answer(404, "404 page not found\n")
