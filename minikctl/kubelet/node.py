@@ -93,7 +93,7 @@ def storage_object(node: Obj) -> Obj:
         "apiVersion": "storage.k8s.io/v1",
         "kind": "CSINode",
         "metadata": {"name": meta["name"], "ownerReferences": [owner]},
-        "spec": {"drivers": None},
+        "spec": {"drivers": []},  # Go's null would stop clients that hold the list for required
     }
 
 

@@ -86,7 +86,7 @@ def registered(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Api:
     apps = f"/apis/apps/v1/namespaces/{SPACE}/deployments"
     eventually(lambda: not api.is_gone(f"{core}/serviceaccounts/default"))
     api.post(apps, deployment(port, free_port()))
-    eventually(lambda: api.get(f"{apps}/sample")["status"].get("availableReplicas") == 1)
+    eventually(lambda: api.get(f"{apps}/sample")["status"].get("availableReplicas") == 1, 100)
     ports = [{"port": 7443, "targetPort": port}]
     api.post(
         f"{core}/services", {"metadata": {"name": SERVICE}, "spec": {"selector": {"apiserver": "true"}, "ports": ports}}
@@ -114,10 +114,10 @@ def test_an_api_server_behind_the_api_server(registered: Api) -> None:
     assert api.items(FLUNDERS) == []
     refused = api.http.get(FLUNDERS, headers={"Impersonate-User": "nobody"})
     assert refused.status_code == 403 and 'User "nobody" cannot list resource "flunders"' in refused.json()["message"]
+    is_discovered_and_goes_with_its_registration(api)
 
 
-def test_it_is_discovered_and_goes_with_its_registration(registered: Api) -> None:
-    api = registered
+def is_discovered_and_goes_with_its_registration(api: Api) -> None:
 
     def resources() -> list[str]:
         groups = api.http.get("/apis", headers={"Accept": MODERN}).json()["items"]

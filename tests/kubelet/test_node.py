@@ -35,7 +35,7 @@ def test_news(before: dict[str, str], after: dict[str, str], reasons: list[str])
 def test_its_drivers() -> None:
     found = storage_object({"metadata": {"name": "n", "uid": "u"}})
     assert found["metadata"]["ownerReferences"] == [{"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u"}]
-    assert found["metadata"]["name"] == "n" and found["spec"] == {"drivers": None}
+    assert found["metadata"]["name"] == "n" and found["spec"] == {"drivers": []}
 
 
 @pytest.mark.parametrize(

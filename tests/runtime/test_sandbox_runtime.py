@@ -20,7 +20,7 @@ from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.runtime import SandboxRuntime
 from tests.runtime.conftest import Node, processes_of, until
 from tests.support.network import cluster_network
-from tests.support.ordinary_user import as_ordinary_user
+from tests.support.ordinary_user import as_ordinary_user, open_folder
 
 
 def open_node(state: Path) -> Node:
@@ -294,7 +294,7 @@ def in_a_node(folder: Path, check: Callable[[Node], None], *, network: bool) -> 
     return run
 
 
-def test_an_ordinary_user(node: Node, tmp_path: Path) -> None:
+def test_an_ordinary_user(node: Node) -> None:
     def check(own: Node) -> None:
         script = "id -u; mkdir /mnt/html && chown 33:33 /mnt/html && echo done; touch /usr/local/bin/x && echo written"
         assert said(own, script) == ["0", "done", "written"]
@@ -302,9 +302,8 @@ def test_an_ordinary_user(node: Node, tmp_path: Path) -> None:
         lasting = own.run("sleep", "100", name="lasting")
         assert own.runtime.exec_sync(lasting, ["id", "-u"], 5).output == b"0\n"
 
-    own = tmp_path / "own"
-    own.mkdir()
-    as_ordinary_user(own, in_a_node(own, check, network=node.runtime._network is not None))  # type: ignore[attr-defined]
+    with open_folder() as own:
+        as_ordinary_user(own, in_a_node(own, check, network=node.runtime._network is not None))  # type: ignore[attr-defined]
 
 
 def test_variables_that_a_shell_could_not_use(node: Node) -> None:

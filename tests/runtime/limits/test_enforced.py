@@ -185,10 +185,9 @@ def test_watching_keeps_to_its_share() -> None:
 SEEN = "cat memory/memory.limit_in_bytes memory.max 2>/dev/null; find . -name 'cgroup.procs' | wc -l; mkdir x cpu/x 2>/dev/null"
 
 
+@pytest.mark.parametrize("node", ["sandbox"], indirect=True)
 def test_a_container_sees_its_own_limits(node: Node) -> None:
-    """Of whatever user it is; and nothing of others."""
-    if not isinstance(node.runtime, SandboxRuntime):
-        pytest.skip("plain processes see what there is of the machine")
+    """Of whatever user it is; and nothing of others. Plain processes see what there is of the machine."""
     other = node.run("sleep", "100", name="other")
     script = f"cd /sys/fs/cgroup && {SEEN}; mount | grep -c cgroup"
     security, most = Security(user=1000), Resources(memory_limit=64 * MIB)

@@ -12,17 +12,27 @@ from objects import Refused
 FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"
 CONFIG = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-REMEMBERED_SECONDS = 10.0
+REMEMBERED_SECONDS = STARTING_SECONDS = 10.0
 
 
 class Cluster:
-    """Raises OSError, KeyError, ValueError where there is none to be asked."""
+    """Raises OSError, KeyError, ValueError where there is none to be asked; where it does not answer yet, in a while."""
 
     def __init__(self):
         self.decisions = {}
-        status, found = self.ask("GET", CONFIG)
-        if status != 200:
-            raise ValueError(found.get("message") or status)
+        if "KUBERNETES_SERVICE_HOST" not in os.environ:
+            raise ValueError("unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST must be defined")
+        end = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                status, found = self.ask("GET", CONFIG)
+                if status == 200:
+                    break
+                raise ValueError(found.get("message") or status)
+            except (OSError, ValueError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)
         self.proxy_ca = found["data"]["requestheader-client-ca-file"]
 
     def ask(self, method, path, body=None):
