@@ -22,7 +22,7 @@ from tests.support.ordinary_user import as_ordinary_user, open_folder
 MIB = 1 << 20
 EAT = "import time\nkept = []\nfor _ in range(100): kept.append(b'x' * (4 << 20)); time.sleep(0.02)\ntime.sleep(600)"
 
-KEEP = "a=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 600"
+KEEP = "a=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 600; true"  # the shell stays, with what it has
 
 
 def open_node(state: Path, sandboxed: bool) -> Node:
