@@ -30,7 +30,7 @@ MOST_PER_START, MOST_BYTES, MOST_SECONDS = 3.0, 6 << 20, 20.0
 def _node() -> Iterator[SandboxRuntime | None]:
     """A node's runtime in this process; None where this machine allows no network namespaces."""
     from minikctl.runtime.network.addresses import node_address, pod_range
-    from minikctl.runtime.process.runtime import kill_everything
+    from minikctl.runtime.process.killing import kill_everything
     from minikctl.runtime.sandbox.runtime import SandboxRuntime
     from tests.support.network import cluster_network
 

@@ -12,7 +12,6 @@ import errno
 import json
 import logging
 import os
-import resource
 import signal
 import socket
 import ssl
@@ -25,6 +24,7 @@ from minikctl.ingress.controller import IngressController
 from minikctl.ingress.engine import tls
 from minikctl.ingress.engine.server import MOST_CLIENTS, Engine
 from minikctl.ingress.model import Certificate, Table
+from minikctl.util.descriptors import raise_descriptor_limit
 from minikctl.util.files import atomic_write, private_folder, write_private
 from minikctl.util.sockets import LOCALHOST
 
@@ -136,7 +136,7 @@ def _first_free(candidates: list[int]) -> socket.socket:
 
 def run(state_dir: Path, fsync: bool) -> int:
     """Serve until SIGTERM; the exit code."""
-    descriptors = _raise_descriptor_limit()
+    descriptors = raise_descriptor_limit(DESCRIPTORS)
     certificate = default_certificate(state_dir)
     return asyncio.run(_serve(state_dir, fsync, certificate, most_clients(descriptors)))
 
@@ -231,14 +231,3 @@ def _make_certificate(chain: Path, key: Path) -> None:
     plain = serialization.NoEncryption()
     write_private(key, private.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
     write_private(chain, certificate.public_bytes(pem))
-
-
-def _raise_descriptor_limit() -> int:
-    """How many this process may have now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
-    if soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return DESCRIPTORS if soft == resource.RLIM_INFINITY else soft

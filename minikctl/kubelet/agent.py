@@ -208,7 +208,7 @@ def _sandbox(
 
 
 def _loopback_range(state_dir: Path, index: int) -> str:
-    from minikctl.runtime.process.runtime import cluster_range
+    from minikctl.runtime.addresses import cluster_range
 
     return cluster_range(_cluster_uid(state_dir), index)
 
@@ -224,9 +224,9 @@ def _cluster_uid(state_dir: Path) -> str:
 def kill_everything(state_dir: str | Path, node: str = "") -> int:
     """End all containers of a cluster, or of one node, whether an agent runs or not; the number of processes. Stop the
     agents first."""
-    from minikctl.runtime.process import runtime
+    from minikctl.runtime.process import killing
 
-    return runtime.kill_everything(state_dir, node)
+    return killing.kill_everything(state_dir, node)
 
 
 def run_agent(state_dir: str | Path, nodes: Sequence[NodeConfig], simulated: bool = False) -> int:

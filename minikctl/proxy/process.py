@@ -7,7 +7,6 @@ when the network or the host's side ends.
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import logging
 import os
@@ -33,6 +32,7 @@ from minikctl.proxy.relay.loop import Relay
 from minikctl.proxy.rules import BackendFailure, Endpoint, is_inside
 from minikctl.runtime.network.addresses import CONTROL_PLANE, LINK, gateway
 from minikctl.runtime.network.client import ClusterNetwork
+from minikctl.util.descriptors import raise_descriptor_limit
 from minikctl.util.signals import StopSignal
 
 log = logging.getLogger("proxy")
@@ -60,7 +60,7 @@ def run(
 ) -> int:
     """Serve until SIGTERM. `network`: what `enter` has entered."""
     stop = StopSignal()
-    _raise_descriptor_limit()
+    raise_descriptor_limit()
     host = HostSide.of(state_dir)
     host.wait()
     _end_with(host.watch, "the host's side of the proxy")
@@ -180,13 +180,3 @@ def _end_with(watch: Callable[[], int], what: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, name=what, daemon=True).start()
-
-
-def _raise_descriptor_limit() -> None:
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

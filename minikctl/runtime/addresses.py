@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 
 class AddressesExhausted(Exception):
@@ -51,3 +52,25 @@ class AddressPool:
     def release(self, address: str) -> None:
         with self._lock:
             self._taken.discard(address)
+
+
+def cluster_range(cluster_uid: str, index: int) -> str:
+    """A node's part of 127.0.0.0/8: /24, different (as good as surely) for every cluster and node of a machine."""
+    import hashlib
+
+    number = int.from_bytes(hashlib.sha256(cluster_uid.encode()).digest()[:4]) + index
+    second, third = 1 + (number >> 8) % 254, number % 256
+    return f"127.{second}.{third}.0/24"
+
+
+def address_is_free(address: str) -> bool:
+    """Whether no socket of this machine is bound to a loopback address."""
+    wanted = "".join(f"{int(part):02X}" for part in reversed(address.split("."))) + ":"
+    for table in ("tcp", "udp"):
+        try:
+            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+        except OSError:
+            continue
+        if any(line.split()[1].startswith(wanted) for line in lines):
+            return False
+    return True

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime.addresses import cluster_range
 from minikctl.runtime.interface import ContainerConfig, ContainerStatus, SandboxConfig, SandboxStatus
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range, kill_everything
+from minikctl.runtime.process.killing import kill_everything
+from minikctl.runtime.process.runtime import ProcessRuntime
 
 
 def until(condition: Callable[[], object], what: str = "", seconds: float = 60.0) -> object:

@@ -368,7 +368,7 @@ def test_webhook_decisions(
 
 @pytest.fixture(scope="module")
 def hook(tmp_path_factory: pytest.TempPathFactory, pair: tuple[Path, Path]) -> object:
-    from minikctl.runtime.process.runtime import kill_everything
+    from minikctl.runtime.process.killing import kill_everything
     from tests.runtime.conftest import open_node
 
     state = tmp_path_factory.mktemp("hook")

@@ -72,7 +72,7 @@ def backend() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, backend: str) -> Iterator[tuple[Node, str, str]]:
     """(node, container, url) of a server with `SITE`."""
-    from minikctl.runtime.process.runtime import kill_everything
+    from minikctl.runtime.process.killing import kill_everything
     from tests.runtime.conftest import open_node
 
     folder = tmp_path_factory.mktemp("nginx")

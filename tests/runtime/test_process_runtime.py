@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime.addresses import address_is_free, cluster_range
 from minikctl.runtime.interface import NOT_READY, RuntimeFailure, SandboxConfig, StartFailure
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.runtime import address_is_free, cluster_range, kill_everything
+from minikctl.runtime.process.killing import kill_everything
 from tests.runtime.conftest import open_node, processes_of, until
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from minikctl.runtime.addresses import cluster_range
 from minikctl.runtime.interface import Mount, Security, StartFailure
 from minikctl.runtime.network.addresses import node_address, pod_range
 from minikctl.runtime.network.client import ClusterNetwork
 from minikctl.runtime.process import proc
-from minikctl.runtime.process.runtime import cluster_range, kill_everything
+from minikctl.runtime.process.killing import kill_everything
 from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.runtime import SandboxRuntime
 from tests.runtime.conftest import Node, processes_of, until

@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from minikctl.runtime import limits
-from minikctl.runtime.addresses import AddressesExhausted, AddressPool
+from minikctl.runtime.addresses import AddressesExhausted, AddressPool, address_is_free
 from minikctl.runtime.cri_log import MAX_FILES, MAX_SIZE
 from minikctl.runtime.interface import (
     LOCALHOST,
@@ -42,13 +41,14 @@ from minikctl.runtime.interface import (
     Stats,
 )
 from minikctl.runtime.process import listeners, proc
-from minikctl.runtime.process.container import MARK, Container, of_container, of_shim
+from minikctl.runtime.process.container import Container, of_container
 from minikctl.runtime.process.folder import ContainerFolder, Launch, PodsFolder, config_from, remove_tree
 from minikctl.runtime.process.images import ProcessImages
 from minikctl.runtime.process.launch import StartRefused, find_program, link_mounts, put_files, resolve
 from minikctl.runtime.process.loop import Loop
 from minikctl.runtime.process.sessions import AttachSession, ExecSession
 from minikctl.util.clock import Clock, SystemClock
+from minikctl.util.descriptors import raise_descriptor_limit
 from minikctl.util.disk import size
 from minikctl.util.files import private_folder
 
@@ -96,7 +96,7 @@ class ProcessRuntime:
 
     def start(self, notify: Notify) -> None:
         """Adopt what earlier agents left, then listen."""
-        _raise_descriptor_limit()
+        raise_descriptor_limit()
         self._folder.remove_lost_memory()
         self._limits.start(self._folder.uids())
         for uid in self._folder.uids():
@@ -497,31 +497,9 @@ class ProcessRuntime:
 # ---------------------------------------------------------------------- the machine
 
 
-def cluster_range(cluster_uid: str, index: int) -> str:
-    """A node's part of 127.0.0.0/8: /24, different (as good as surely) for every cluster and node of a machine."""
-    import hashlib
-
-    number = int.from_bytes(hashlib.sha256(cluster_uid.encode()).digest()[:4]) + index
-    second, third = 1 + (number >> 8) % 254, number % 256
-    return f"127.{second}.{third}.0/24"
-
-
 def _shim_of(folder: ContainerFolder) -> int | None:
     found = folder.process("shim")
     return found.pid if found is not None else None
-
-
-def address_is_free(address: str) -> bool:
-    """Whether no socket of this machine is bound to a loopback address."""
-    wanted = "".join(f"{int(part):02X}" for part in reversed(address.split("."))) + ":"
-    for table in ("tcp", "udp"):
-        try:
-            lines = Path(f"/proc/net/{table}").read_text().splitlines()[1:]
-        except OSError:
-            continue
-        if any(line.split()[1].startswith(wanted) for line in lines):
-            return False
-    return True
 
 
 def _boot_id() -> str:
@@ -529,57 +507,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
-
-
-def _raise_descriptor_limit() -> None:
-    """Each container needs three descriptors of ours."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
-    if soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def kill_everything(state_dir: str | Path, node: str = "") -> int:
-    """End all containers of a state directory, of all nodes or of one, whether an agent runs or not; the number of
-    processes.
-
-    Their sandboxes count as lost afterwards: an agent that comes makes new ones. Stop the agents first, else they
-    start the containers again.
-    """
-    folder = PodsFolder(Path(state_dir))
-    killed: set[proc.Process] = set()
-    shims = []
-    uids = [u for u in folder.uids() if not node or any(n == node for _, n, _ in folder.sandboxes(u))]
-    for uid in uids:
-        alive = [c for c in folder.containers(uid) if c.exit() is None or c.had_exec()]
-        shims += [s for c in alive if (s := c.process("shim")) is not None]
-    marks = [f"{MARK}={folder.path}/{u}/" for u in uids] if node else [f"{MARK}={folder.path}/"]
-
-    def find(processes: dict[int, proc.Stat]) -> list[proc.Stat]:
-        found = {p.pid: p for mark in marks for p in proc.marked(mark, processes, prefix=True)}
-        for shim in shims:
-            found |= {p.pid: p for p in of_shim(shim, processes)}
-        killed.update(p.process for p in found.values())
-        return list(found.values())
-
-    proc.kill_all(find)
-    limits.clean(Path(state_dir), node)
-    for uid in uids if node else [""]:
-        folder.remove_memory(uid)
-    _note_killed(folder, uids)
-    return len(killed)
-
-
-def _note_killed(folder: PodsFolder, uids: Sequence[str]) -> None:
-    for uid in uids:
-        for container in folder.containers(uid):
-            if container.started() is not None and container.exit() is None:
-                with contextlib.suppress(OSError):
-                    container.note_exit(128 + signal.SIGKILL)
-        for sandbox, node, boot in folder.sandboxes(uid):
-            if sandbox.state == READY:
-                with contextlib.suppress(OSError):
-                    folder.save_sandbox(replace(sandbox, state=NOT_READY), node, boot)

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from minikctl.runtime import limits
+from minikctl.runtime.addresses import cluster_range
 from minikctl.runtime.interface import RUNNING, Resources, SandboxConfig, Security
 from minikctl.runtime.limits import cgroups, probe
 from minikctl.runtime.limits.watching import WatchedLimits
-from minikctl.runtime.process.runtime import ProcessRuntime, cluster_range, kill_everything
+from minikctl.runtime.process.killing import kill_everything
+from minikctl.runtime.process.runtime import ProcessRuntime
 from minikctl.runtime.sandbox import bwrap
 from minikctl.runtime.sandbox.runtime import SandboxRuntime
 from tests.runtime.conftest import Node, processes_of, until
