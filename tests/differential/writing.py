@@ -81,6 +81,8 @@ def _alike(text: str, namespace: str) -> str:
     if "CLUSTER-IP" in text:  # its column is as wide as the addresses
         text = re.sub(" {2,}", "  ", text)
     text = re.sub(r"\b\d+s\b", "AGE", text)
+    # kubectl walks through a map: the resources of a limit come in any order
+    text = re.sub(r"(?m)(^Container +\S.*\n){2,}", lambda rows: "".join(sorted(rows[0].splitlines(True))), text)
     return re.sub(r"(/tmp/\S*?)(\w+)-edit-\d+", "EDITED", text)
 
 

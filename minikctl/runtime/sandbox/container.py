@@ -6,6 +6,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class SandboxContainer(Container):
             return None
         for pid in _children(outer.pid):
             found = proc.stat(pid)
-            if found is not None and not found.is_zombie and _program(pid) != bwrap.program():
+            if found is not None and not found.is_zombie and not _is_bubblewrap(pid):
                 return found.process
         return None
 
@@ -147,8 +148,10 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _program(pid: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/exe")
-    except OSError:
-        return ""
+def _is_bubblewrap(pid: int) -> bool:
+    """Its program cannot be read while it changes its user; its name can."""
+    with suppress(OSError):
+        return os.readlink(f"/proc/{pid}/exe") == bwrap.program()
+    with suppress(OSError), open(f"/proc/{pid}/comm") as f:  # noqa: PTH123 - quicker than a Path, and often called
+        return f.read().strip() == os.path.basename(bwrap.program())
+    return True  # it has gone
