@@ -39,7 +39,7 @@ def test_both_doors_say_the_same(running: Daemon, line: str) -> None:
 
 
 def _ageless(text: str) -> str:
-    return re.sub(r"\b\d+s\b", "AGE", text)
+    return re.sub(" +", " ", re.sub(r"\b(?:\d+[smhd])+\b", "AGE", text))
 
 
 def test_writes_through_http(running: Daemon, namespace: str) -> None:
