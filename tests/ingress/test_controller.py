@@ -218,6 +218,12 @@ def holds(lab: Lab, plural: str, name: str, kind: str, namespace: str = "default
     return any(c["type"] == kind and c["status"] == "True" for c in found)
 
 
+def attached(lab: Lab) -> int:
+    """How many routes the first listener of the Gateway says it has."""
+    gateway = lab.cluster.client.get("gateways.gateway.networking.k8s.io", "gw", "default")
+    return int(gateway["status"]["listeners"][0]["attachedRoutes"])
+
+
 def test_gateways(definitions: Lab) -> None:
     lab = definitions
     eventually(lambda: holds(lab, "gatewayclasses", "minikctl", "Accepted", ""))
@@ -228,10 +234,9 @@ def test_gateways(definitions: Lab) -> None:
     lab.create("httproutes.gateway.networking.k8s.io", "r", {"parentRefs": [{"name": "gw"}], "rules": [rule]})
     eventually(lambda: holds(lab, "httproutes", "r", "Accepted") and holds(lab, "httproutes", "r", "ResolvedRefs"))
     eventually(lambda: bool(lab.serving.table.listeners[80][0].routes))
+    eventually(lambda: attached(lab) == 1)
     shown = lab.cluster.cli("get", "gateways,gatewayclasses,httproutes")
     assert "minikctl   127.0.0.1   True" in shown.out and "minikctl.io/gateway-controller   True" in shown.out
-    first = lab.cluster.client.get("gateways.gateway.networking.k8s.io", "gw", "default")
-    assert first["status"]["listeners"][0]["attachedRoutes"] == 1
     lab.cluster.client.delete("httproutes.gateway.networking.k8s.io", "r", "default")
     eventually(lambda: not lab.serving.table.listeners[80][0].routes)
 
